@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * mech.c - mechanisms: loading their plugins, finding and probing them.
+ *
+ * A mechanism that cannot be loaded stays listed and tells why when it is
+ * asked, so that "munge is missing here" reaches the one who wants munge and
+ * stops nobody else.
+ */
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "psec_private.h"
+
+#define SYMBOL "psec_mechanism"
+
+static psec_code_t open_plugin(mech_t *mech, const char *dir, psec_error_t *err)
+{
+	char path[PATH_MAX];
+	int n;
+
+	n = snprintf(path, sizeof(path), "%s/psec_%s.so", dir, mech->name);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return psec_fail(err, PSEC_ERR_PLUGIN,
+				 "mechanism %s cannot be loaded: the path of "
+				 "its plugin is too long",
+				 mech->name);
+	/* NOW: a missing symbol shall fail here and not in a handshake. */
+	mech->dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!mech->dl)
+		return psec_fail(err, PSEC_ERR_PLUGIN,
+				 "mechanism %s cannot be loaded: %.300s",
+				 mech->name, dlerror());
+	return PSEC_OK;
+}
+
+static psec_code_t check_identity(const mech_t *mech, const psec_mech_t *vt,
+				  psec_error_t *err)
+{
+	if (!vt)
+		return psec_fail(err, PSEC_ERR_PLUGIN,
+				 "mechanism %s cannot be loaded: its plugin "
+				 "exports no %s",
+				 mech->name, SYMBOL);
+	if (vt->interface != PSEC_MECH_INTERFACE)
+		return psec_fail(
+			err, PSEC_ERR_PLUGIN,
+			"mechanism %s cannot be loaded: its plugin was "
+			"made for interface %u, libpsec has %u",
+			mech->name, (unsigned)vt->interface,
+			(unsigned)PSEC_MECH_INTERFACE);
+	if (!vt->name || strcmp(vt->name, mech->name) != 0)
+		return psec_fail(err, PSEC_ERR_PLUGIN,
+				 "mechanism %s cannot be loaded: its plugin "
+				 "calls itself '%.64s'",
+				 mech->name, vt->name ? vt->name : "");
+	return PSEC_OK;
+}
+
+static const char *incomplete(const psec_mech_t *vt)
+{
+	if (!vt->proves)
+		return "does not say what it proves";
+	if (vt->priority < 0)
+		return "has a negative priority";
+	if (!vt->probe)
+		return "has no probe()";
+	if (!vt->open != !vt->close)
+		return "has only one of open() and close()";
+	if (!vt->cred_create != !vt->cred_validate)
+		return "has only one of cred_create() and cred_validate()";
+	if (!vt->prove != !vt->check)
+		return "has only one of prove() and check()";
+	if (!vt->cred_create && !vt->prove)
+		return "can make neither credentials nor proofs";
+	return NULL;
+}
+
+static psec_code_t load(mech_t *mech, const psec_options_t *opt)
+{
+	const psec_mech_t *vt;
+	const char *lack;
+	psec_code_t rc;
+
+	rc = open_plugin(mech, opt->plugin_dir, &mech->why);
+	if (rc)
+		return rc;
+	vt = dlsym(mech->dl, SYMBOL);
+	rc = check_identity(mech, vt, &mech->why);
+	if (rc)
+		return rc;
+	lack = incomplete(vt);
+	if (lack)
+		return psec_fail(&mech->why, PSEC_ERR_PLUGIN,
+				 "mechanism %s cannot be loaded: its plugin %s",
+				 mech->name, lack);
+	if (vt->open) {
+		rc = vt->open(&mech->state, opt, &mech->why);
+		if (rc)
+			return rc;
+	}
+	mech->vt = vt;
+	return PSEC_OK;
+}
+
+void mech_load(mech_t *mech, const psec_options_t *opt)
+{
+	if (load(mech, opt) != PSEC_OK)
+		mech_unload(mech);
+}
+
+void mech_unload(mech_t *mech)
+{
+	if (mech->vt && mech->vt->close)
+		mech->vt->close(mech->state);
+	mech->vt = NULL;
+	mech->state = NULL;
+	if (mech->dl)
+		(void)dlclose(mech->dl);
+	mech->dl = NULL;
+}
+
+psec_code_t mech_find(const psec_t *psec, const char *name, const mech_t **mech,
+		      psec_error_t *err)
+{
+	const mech_t *m;
+	size_t i;
+
+	if (!psec || !name)
+		return psec_fail(err, PSEC_ERR_ARG,
+				 "no context, or no name of a mechanism");
+	for (i = 0; i < psec->nmechs; i++) {
+		m = &psec->mechs[i];
+		if (strcmp(m->name, name) != 0)
+			continue;
+		if (!m->vt)
+			return psec_fail(err, m->why.code, "%s", m->why.text);
+		*mech = m;
+		return PSEC_OK;
+	}
+	return psec_fail(err, PSEC_ERR_NO_MECH,
+			 "mechanism '%.64s' is not among those that this "
+			 "context was made with",
+			 name);
+}
+
+bool psec_mech_get(const psec_t *psec, size_t index, psec_mech_info_t *info)
+{
+	const mech_t *m;
+
+	if (!psec || !info || index >= psec->nmechs)
+		return false;
+	m = &psec->mechs[index];
+	info->name = m->name;
+	info->priority = m->vt ? m->vt->priority : -1;
+	info->proves = m->vt ? m->vt->proves : "nothing: it is not loaded";
+	return true;
+}
+
+psec_code_t psec_mech_probe(psec_t *psec, const char *name, psec_error_t *err)
+{
+	const mech_t *mech;
+	psec_code_t rc;
+
+	rc = mech_find(psec, name, &mech, err);
+	if (rc)
+		return rc;
+	return mech->vt->probe(mech->state, err);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * psec_private.h - what the sources of libpsec share.  Nothing here is
+ * exported (the version script lets psec_* pass, and hidden is the default).
+ */
+#ifndef PSEC_PRIVATE_H
+#define PSEC_PRIVATE_H
+
+#include "psec_mech.h"
+
+/* A mechanism that the context was asked for. */
+typedef struct {
+	char name[PSEC_NAME_MAX + 1];
+	const psec_mech_t *vt; /* NULL: could not be loaded, WHY tells */
+	void *state;	       /* of vt->open() */
+	void *dl;
+	psec_error_t why;
+} mech_t;
+
+/* Constant once psec_create() has returned, hence no lock. */
+struct psec {
+	mech_t *mechs; /* highest priority first, unloaded last */
+	size_t nmechs;
+};
+
+/* -- list.c ------------------------------------------------------------- */
+
+/*
+ * The next name in the list at *POS, without the blanks around it; false at
+ * the end.  *NAME is not terminated and may have any characters and length.
+ */
+bool list_next(const char **pos, const char **name, size_t *len);
+
+/* May the LEN bytes at NAME be a mechanism's name? */
+bool list_name_ok(const char *name, size_t len);
+
+/* -- mech.c ------------------------------------------------------------- */
+
+/*
+ * Load the plugin of MECH->name from OPT->plugin_dir.  What goes wrong is
+ * told in MECH->why.  Release with mech_unload().
+ */
+void mech_load(mech_t *mech, const psec_options_t *opt);
+void mech_unload(mech_t *mech);
+
+/* Find NAME among the context's mechanisms, loaded. */
+psec_code_t mech_find(const psec_t *psec, const char *name, const mech_t **mech,
+		      psec_error_t *err);
+
+/* -- cred.c ------------------------------------------------------------- */
+
+/*
+ * Release what INFO points to and wipe it.  The second half of
+ * psec_cred_info_destroy(), for an INFO that is not malloc()ed.
+ */
+void cred_info_clear(psec_cred_info_t *info);
+
+#endif

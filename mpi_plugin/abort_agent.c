@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* abort_agent.c - see abort_agent.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "abort_agent.h"
+#include "abort_msg.h"
+#include "psec.h"
+#include "slurm_extra.h"
+
+#define HANDSHAKE_TIMEOUT_MS 2000
+#define MAX_CONNECTIONS	     16 /* being authenticated at a time */
+
+struct abort_agent {
+	uint32_t job_id, step_id;
+	int fd;
+	int wake[2]; /* closing [1] ends the thread */
+	uint16_t port;
+	psec_t *psec; /* made when the first peer comes */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	unsigned connections;
+	int status; /* the first one that came; 0 none */
+};
+
+typedef struct {
+	abort_agent_t *agent;
+	int fd;
+} connection_t;
+
+/* Who is there?  Only a process of our own uid gets through. */
+static int receive_status(abort_agent_t *agent, int fd, int *status)
+{
+	uint8_t binding[ABORT_BINDING_LEN];
+	psec_handshake_options_t opt = { .size = sizeof(opt),
+					 .role = PSEC_SERVER,
+					 .mechs = "munge",
+					 .binding = binding,
+					 .binding_len = sizeof(binding),
+					 .expect_uid = geteuid() };
+	psec_handshake_t *hs = NULL;
+	psec_error_t err;
+	psec_peer_t peer;
+	uint32_t value;
+	int rv = -1;
+
+	abort_binding(binding, agent->job_id, agent->step_id);
+	if (psec_handshake_create(&hs, agent->psec, &opt, &err) != PSEC_OK ||
+	    psec_handshake_run(hs, fd, HANDSHAKE_TIMEOUT_MS, &err) != PSEC_OK ||
+	    psec_handshake_peer(hs, &peer, &err) != PSEC_OK) {
+		slurm_debug("mpi/pmix: a connection to srun's abort port was "
+			    "refused: %s",
+			    err.text);
+		goto done;
+	}
+	if (peer.intro_len != ABORT_INTRO_LEN)
+		goto done;
+	memcpy(&value, peer.intro, sizeof(value));
+	*status = (int)ntohl(value);
+	rv = 0;
+done:
+	psec_handshake_destroy(hs);
+	return rv;
+}
+
+static void *serve(void *arg)
+{
+	connection_t *conn = arg;
+	abort_agent_t *agent = conn->agent;
+	int status = 0;
+	bool ok = receive_status(agent, conn->fd, &status) == 0;
+
+	close(conn->fd);
+	free(conn);
+	pthread_mutex_lock(&agent->lock);
+	if (ok && !agent->status)
+		agent->status = status;
+	agent->connections--;
+	pthread_cond_broadcast(&agent->idle);
+	pthread_mutex_unlock(&agent->lock);
+	return NULL;
+}
+
+static bool take_place(abort_agent_t *agent)
+{
+	bool taken = false;
+
+	pthread_mutex_lock(&agent->lock);
+	if (agent->connections < MAX_CONNECTIONS) {
+		agent->connections++;
+		taken = true;
+	}
+	pthread_mutex_unlock(&agent->lock);
+	return taken;
+}
+
+static void give_place(abort_agent_t *agent)
+{
+	pthread_mutex_lock(&agent->lock);
+	agent->connections--;
+	pthread_mutex_unlock(&agent->lock);
+}
+
+static void accept_one(abort_agent_t *agent)
+{
+	int fd = accept4(agent->fd, NULL, NULL, SOCK_CLOEXEC);
+	connection_t *conn = NULL;
+	psec_error_t err;
+	pthread_t thread;
+
+	if (fd < 0)
+		return;
+	if (!take_place(agent))
+		goto refuse;
+	if (!agent->psec) {
+		const psec_options_t opt = { .size = sizeof(opt),
+					     .mechs = "munge" };
+
+		if (psec_create(&agent->psec, &opt, &err) != PSEC_OK)
+			goto give_back;
+	}
+	conn = malloc(sizeof(*conn));
+	if (!conn)
+		goto give_back;
+	*conn = (connection_t){ agent, fd };
+	if (pthread_create(&thread, NULL, serve, conn) != 0)
+		goto give_back;
+	pthread_detach(thread);
+	return;
+give_back:
+	give_place(agent);
+	free(conn);
+refuse:
+	close(fd);
+}
+
+static void *agent_main(void *arg)
+{
+	abort_agent_t *agent = arg;
+	struct pollfd pfds[2] = { { .fd = agent->fd, .events = POLLIN },
+				  { .fd = agent->wake[0], .events = POLLIN } };
+
+	for (;;) {
+		if (poll(pfds, 2, -1) < 0)
+			continue;
+		if (pfds[1].revents)
+			return NULL;
+		if (pfds[0].revents)
+			accept_one(agent);
+	}
+}
+
+static bool bind_port(int fd, uint16_t port)
+{
+	struct sockaddr_in6 any6 = { .sin6_family = AF_INET6,
+				     .sin6_addr = IN6ADDR_ANY_INIT,
+				     .sin6_port = htons(port) };
+	struct sockaddr_in any4 = { .sin_family = AF_INET,
+				    .sin_port = htons(port) };
+	int domain = 0;
+	socklen_t len = sizeof(domain);
+
+	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
+	if (domain == AF_INET6)
+		return bind(fd, (struct sockaddr *)&any6, sizeof(any6)) == 0;
+	return bind(fd, (struct sockaddr *)&any4, sizeof(any4)) == 0;
+}
+
+static bool bind_in_range(int fd)
+{
+	uint16_t *range = slurm_get_srun_port_range();
+
+	if (!range || !range[0])
+		return bind_port(fd, 0);
+	for (uint32_t port = range[0]; port <= range[1]; port++)
+		if (bind_port(fd, (uint16_t)port))
+			return true;
+	return false;
+}
+
+static int listen_any(uint16_t *port)
+{
+	const int off = 0;
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	/* Both families on one socket; IPv4 alone where there is no other. */
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	else
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (!bind_in_range(fd) || listen(fd, 16) != 0 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&addr, &len) != 0) {
+		close(fd);
+		return -1;
+	}
+	*port = addr.ss_family == AF_INET6
+			? ntohs(((struct sockaddr_in6 *)&addr)->sin6_port)
+			: ntohs(((struct sockaddr_in *)&addr)->sin_port);
+	return fd;
+}
+
+static int start_thread(abort_agent_t *agent)
+{
+	sigset_t all, old;
+	int rc;
+
+	/* srun handles its signals itself. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&agent->thread, NULL, agent_main, agent);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+
+abort_agent_t *abort_agent_start(uint32_t job_id, uint32_t step_id)
+{
+	abort_agent_t *agent = calloc(1, sizeof(*agent));
+
+	if (!agent)
+		return NULL;
+	agent->job_id = job_id;
+	agent->step_id = step_id;
+	agent->wake[0] = agent->wake[1] = -1;
+	pthread_mutex_init(&agent->lock, NULL);
+	pthread_cond_init(&agent->idle, NULL);
+	agent->fd = listen_any(&agent->port);
+	if (agent->fd < 0 || pipe2(agent->wake, O_CLOEXEC) != 0 ||
+	    start_thread(agent) != 0)
+		goto fail;
+	return agent;
+fail:
+	if (agent->fd >= 0)
+		close(agent->fd);
+	if (agent->wake[0] >= 0) {
+		close(agent->wake[0]);
+		close(agent->wake[1]);
+	}
+	free(agent);
+	return NULL;
+}
+
+uint16_t abort_agent_port(const abort_agent_t *agent)
+{
+	return agent->port;
+}
+
+int abort_agent_stop(abort_agent_t *agent)
+{
+	int status;
+
+	if (!agent)
+		return 0;
+	close(agent->wake[1]);
+	pthread_join(agent->thread, NULL);
+	close(agent->wake[0]);
+	close(agent->fd);
+	pthread_mutex_lock(&agent->lock);
+	while (agent->connections)
+		pthread_cond_wait(&agent->idle, &agent->lock);
+	status = agent->status;
+	pthread_mutex_unlock(&agent->lock);
+	psec_destroy(agent->psec);
+	pthread_cond_destroy(&agent->idle);
+	pthread_mutex_destroy(&agent->lock);
+	free(agent);
+	return status;
+}

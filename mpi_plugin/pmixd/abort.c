@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* abort.c - see abort.h. */
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "abort.h"
+#include "abort_msg.h"
+#include "ctl.h"
+#include "log.h"
+#include "pmixd.h"
+#include "progress.h"
+#include "slurm_extra.h"
+
+#define SRUN_TIMEOUT_MS 2000
+
+typedef struct {
+	progress_call_t call;
+	int status;
+	pmix_op_cbfunc_t cbfunc;
+	void *cbdata;
+} abort_t;
+
+static int connect_srun(const char *host, const char *port)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	const struct timeval tv = { SRUN_TIMEOUT_MS / 1000, 0 };
+	struct addrinfo *list = NULL;
+	int fd = -1;
+
+	if (getaddrinfo(host, port, &hints, &list) != 0)
+		return -1;
+	for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
+		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			continue;
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+		if (connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(list);
+	return fd;
+}
+
+/* Prove to srun that we are its user; the status rides along. */
+static int tell(int fd, int status, psec_error_t *err)
+{
+	uint8_t binding[ABORT_BINDING_LEN];
+	uint32_t intro = htonl((uint32_t)status);
+	const psec_handshake_options_t opt = {
+		.size = sizeof(opt),
+		.role = PSEC_CLIENT,
+		.mechs = "munge",
+		.binding = binding,
+		.binding_len = sizeof(binding),
+		.intro = &intro,
+		.intro_len = sizeof(intro),
+		.expect_uid = geteuid(),
+	};
+	psec_handshake_t *hs = NULL;
+	psec_code_t rc;
+
+	abort_binding(binding, pmixd.conf.job_id, pmixd.conf.step_id);
+	rc = psec_handshake_create(&hs, pmixd.psec, &opt, err);
+	if (rc == PSEC_OK)
+		rc = psec_handshake_run(hs, fd, SRUN_TIMEOUT_MS, err);
+	psec_handshake_destroy(hs);
+	return rc == PSEC_OK ? 0 : -1;
+}
+
+/* So that srun exits with the status; without it, with SIGKILL's. */
+static void tell_srun(int status)
+{
+	const char *host = stepconf_env(&pmixd.conf, "SLURM_SRUN_COMM_HOST");
+	const char *port = stepconf_env(&pmixd.conf, PSEC_ENV_ABORT);
+	psec_error_t err = { PSEC_ERR_IO, "no connection" };
+	int fd = host && port ? connect_srun(host, port) : -1;
+
+	if (fd < 0 || tell(fd, status, &err) != 0)
+		plog_info("srun (%s, port %s) could not be told the status of "
+			  "the abort: %s",
+			  host ? host : "?", port ? port : "?", err.text);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void init_slurm(void)
+{
+	slurm_init(NULL);
+}
+
+void slurm_ready(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, init_slurm);
+}
+
+void abort_kill_step(void)
+{
+	slurm_ready();
+	if (psec_kill_step(pmixd.conf.job_id, pmixd.conf.step_id) != 0)
+		plog_error("cannot kill step %u.%u: %s", pmixd.conf.job_id,
+			   pmixd.conf.step_id,
+			   slurm_strerror(slurm_get_errno()));
+}
+
+/* On the progress thread. */
+static void aborted(progress_call_t *call)
+{
+	abort_t *a = (abort_t *)call;
+
+	if (a->cbfunc)
+		a->cbfunc(PMIX_SUCCESS, a->cbdata);
+	free(a);
+}
+
+/* On a worker: talking to srun and slurmctld blocks. */
+static void abort_work(void *arg)
+{
+	abort_t *a = arg;
+
+	tell_srun(a->status);
+	abort_kill_step();
+	pthread_mutex_lock(&pmixd.lock);
+	progress_post(&a->call, aborted);
+	pthread_mutex_unlock(&pmixd.lock);
+}
+
+pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
+			   const char msg[], pmix_proc_t procs[], size_t nprocs,
+			   pmix_op_cbfunc_t cbfunc, void *cbdata)
+{
+	abort_t *a = calloc(1, sizeof(*a));
+
+	plog_error("rank %u on node %s called PMIx_Abort with status %d%s%s; "
+		   "step %u.%u is killed",
+		   proc->rank, pmixd_node_name(pmixd.conf.node), status,
+		   msg && *msg ? ": " : "", msg ? msg : "", pmixd.conf.job_id,
+		   pmixd.conf.step_id);
+	if (!a)
+		return PMIX_ERR_NOMEM;
+	a->status = status;
+	a->cbfunc = cbfunc;
+	a->cbdata = cbdata;
+	if (workers_post(pmixd.link_workers, abort_work, a) != 0) {
+		free(a);
+		return PMIX_ERR_OUT_OF_RESOURCE;
+	}
+	return PMIX_SUCCESS;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* abort.h - PMIx_Abort: end the whole step with the caller's status. */
+#ifndef PMIXD_ABORT_H
+#define PMIXD_ABORT_H
+
+#include <pmix_server.h>
+
+/*
+ * Host upcall abort.  Under Slurm a step is killed whole, so PROCS does not
+ * narrow it: MPI_Abort on any communicator ends the step, as with mpirun.
+ */
+pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
+			   const char msg[], pmix_proc_t procs[], size_t nprocs,
+			   pmix_op_cbfunc_t cbfunc, void *cbdata);
+
+/* libslurm reads slurm.conf; once, and before its first other call. */
+void slurm_ready(void);
+
+/* Kill the step as its user; a sentence is logged where Slurm refuses. */
+void abort_kill_step(void);
+
+#endif

@@ -1,0 +1,771 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * coll.c - Bruck's allgather.
+ *
+ * With n nodes at positions 0..n-1 of the list, the node at position i holds
+ * after k rounds the blocks of i, i+1, ..., i+2^k-1 (modulo n).  In round k it
+ * sends its first min(2^k, n-2^k) blocks to i-2^k and receives as many from
+ * i+2^k, which it appends.  So a block sits at its distance from i, and the
+ * data are one growing buffer of which a beginning is sent.
+ *
+ * A node that waits has, as a rule, a partner that waits too, and so on to a
+ * node that is lost or has not joined.  Rounds only grow along that chain, so
+ * it ends; each node on it passes an abort on when it learns of one.  To
+ * learn of a loss a node needs a link: it asks for those with all its
+ * partners when it joins, also those that it only receives from.
+ */
+#include "coll.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "bytes.h"
+
+/* Messages of collectives that were not joined here yet, from all nodes. */
+#define EARLY_MAX	4096
+#define EARLY_BYTES_MAX ((size_t)1024 * 1024 * 1024)
+
+#define BUCKETS	   1024
+#define ROUNDS_MAX 32
+
+/*
+ * A message: kind, round, flags, 0; sequence number; id; number of blocks
+ * (or, in an abort, the lost node); the blocks' lengths; the blocks.  With
+ * UNIFORM there is one length for all: the usual case, and of a barrier.
+ */
+#define HEADER_LEN   28
+#define KIND_DATA    1
+#define KIND_ABORT   2
+#define FLAG_UNIFORM 1
+
+struct header {
+	uint8_t kind;
+	uint8_t round;
+	uint8_t flags;
+	uint32_t seq;
+	const uint8_t *id;
+	uint32_t value; /* number of blocks, or node */
+	const uint8_t *body;
+	size_t body_len;
+};
+
+/* A message that came before it could be used. */
+struct early {
+	TAILQ_ENTRY(early) next;
+	uint32_t from;
+	size_t len;
+	uint8_t msg[];
+};
+TAILQ_HEAD(earlies, early);
+
+/* One collective that was joined and has not completed. */
+struct op {
+	LIST_ENTRY(op) next;
+	uint8_t id[COLL_ID_LEN];
+	uint32_t seq;
+	uint32_t *nodes;
+	uint32_t n;
+	uint32_t pos;	/* own position */
+	uint32_t round; /* its message was sent, and is awaited */
+	uint32_t rounds;
+	uint32_t nblocks; /* here already, in order of distance */
+	uint32_t *lens;	  /* of each block */
+	uint8_t *data;
+	size_t len;
+	struct early *ahead[ROUNDS_MAX]; /* messages of later rounds */
+	coll_done_fn done;
+	void *arg;
+};
+
+/* How often the set of an id has met. */
+struct counter {
+	struct counter *next;
+	uint8_t id[COLL_ID_LEN];
+	uint32_t seq;
+};
+
+struct coll {
+	links_t *links;
+	uint32_t self;
+	uint32_t nnodes;
+	LIST_HEAD(, op) ops;
+	struct counter *buckets[BUCKETS];
+	struct earlies earlies; /* in order of arrival */
+	size_t nearlies;
+	size_t early_bytes;
+	bool lost[];
+};
+
+/* -- sequence numbers --------------------------------------------------- */
+
+static struct counter **bucket_of(coll_t *coll, const uint8_t *id)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (int i = 0; i < COLL_ID_LEN; i++)
+		hash = (hash ^ id[i]) * 16777619u;
+	return &coll->buckets[hash % BUCKETS];
+}
+
+static struct counter *counter_of(coll_t *coll, const uint8_t *id)
+{
+	struct counter *c = *bucket_of(coll, id);
+
+	while (c && memcmp(c->id, id, COLL_ID_LEN) != 0)
+		c = c->next;
+	return c;
+}
+
+/* The number of this meeting of ID.  -1: no memory. */
+static int next_seq(coll_t *coll, const uint8_t *id, uint32_t *seq)
+{
+	struct counter **bucket, *c = counter_of(coll, id);
+
+	if (!c) {
+		c = calloc(1, sizeof(*c));
+		if (!c)
+			return -1;
+		memcpy(c->id, id, COLL_ID_LEN);
+		bucket = bucket_of(coll, id);
+		c->next = *bucket;
+		*bucket = c;
+	}
+	*seq = c->seq++;
+	return 0;
+}
+
+/* -- positions ---------------------------------------------------------- */
+
+static uint32_t rounds_of(uint32_t n)
+{
+	uint32_t rounds = 0;
+
+	while (rounds < ROUNDS_MAX && ((uint64_t)1 << rounds) < n)
+		rounds++;
+	return rounds;
+}
+
+/* Position of the node that POS sends to in ROUND. */
+static uint32_t target(uint32_t pos, uint32_t n, uint32_t round)
+{
+	return (uint32_t)((pos + (uint64_t)n - ((uint64_t)1 << round)) % n);
+}
+
+/* Position of the node that POS receives from in ROUND. */
+static uint32_t source(uint32_t pos, uint32_t n, uint32_t round)
+{
+	return (uint32_t)((pos + ((uint64_t)1 << round)) % n);
+}
+
+/* Blocks in a message of ROUND. */
+static uint32_t blocks_in(uint32_t n, uint32_t round)
+{
+	uint32_t distance = (uint32_t)1 << round;
+
+	return distance < n - distance ? distance : n - distance;
+}
+
+static size_t add_partner(uint32_t *out, size_t count, size_t max,
+			  uint32_t node)
+{
+	for (size_t i = 0; i < count; i++)
+		if (out[i] == node)
+			return count;
+	if (count < max)
+		out[count++] = node;
+	return count;
+}
+
+/* Positions of all that POS exchanges messages with, each once. */
+static size_t partners(uint32_t pos, uint32_t n, uint32_t *out, size_t max)
+{
+	size_t count = 0;
+
+	for (uint32_t r = 0; r < rounds_of(n); r++) {
+		count = add_partner(out, count, max, target(pos, n, r));
+		count = add_partner(out, count, max, source(pos, n, r));
+	}
+	return count;
+}
+
+size_t coll_partners(uint32_t self, uint32_t nnodes, uint32_t *nodes,
+		     size_t max)
+{
+	return partners(self, nnodes, nodes, max);
+}
+
+static size_t op_partners(const struct op *op,
+			  uint32_t nodes[COLL_PARTNERS_MAX])
+{
+	size_t n = partners(op->pos, op->n, nodes, COLL_PARTNERS_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		nodes[i] = op->nodes[nodes[i]];
+	return n;
+}
+
+/* -- messages ----------------------------------------------------------- */
+
+static void encode_header(uint8_t out[HEADER_LEN], const struct op *op,
+			  uint8_t kind, uint8_t flags, uint32_t value)
+{
+	out[0] = kind;
+	out[1] = (uint8_t)op->round;
+	out[2] = flags;
+	out[3] = 0;
+	put_u32(out + 4, op->seq);
+	memcpy(out + 8, op->id, COLL_ID_LEN);
+	put_u32(out + 24, value);
+}
+
+/* NULL, or what is wrong with it. */
+static const char *decode_header(struct header *h, const void *msg, size_t len)
+{
+	const uint8_t *p = msg;
+
+	if (len < HEADER_LEN)
+		return "a collective's message is truncated";
+	h->kind = p[0];
+	h->round = p[1];
+	h->flags = p[2];
+	h->seq = get_u32(p + 4);
+	h->id = p + 8;
+	h->value = get_u32(p + 24);
+	h->body = p + HEADER_LEN;
+	h->body_len = len - HEADER_LEN;
+	if ((h->kind != KIND_DATA && h->kind != KIND_ABORT) ||
+	    (h->flags & ~FLAG_UNIFORM) || p[3] != 0)
+		return "a collective's message is of an unknown kind";
+	return NULL;
+}
+
+/* NULL, or what is wrong with the lengths of the blocks.  *BLOCKS: where the
+ * blocks begin. */
+static const char *check_blocks(const struct header *h, uint32_t count,
+				size_t *blocks)
+{
+	uint32_t nlens = (h->flags & FLAG_UNIFORM) ? 1 : count;
+	uint64_t total = 0;
+
+	if (h->value != count)
+		return "a collective's message has the wrong number of blocks";
+	if (h->body_len / 4 < nlens)
+		return "a collective's message is truncated";
+	for (uint32_t i = 0; i < nlens; i++)
+		total += get_u32(h->body + 4 * (size_t)i);
+	if (h->flags & FLAG_UNIFORM)
+		total *= count;
+	*blocks = 4 * (size_t)nlens;
+	if (total != h->body_len - *blocks)
+		return "the lengths in a collective's message are wrong";
+	return NULL;
+}
+
+/* -- ending ------------------------------------------------------------- */
+
+static void op_free(struct op *op)
+{
+	for (uint32_t r = 0; r < ROUNDS_MAX; r++)
+		free(op->ahead[r]);
+	free(op->nodes);
+	free(op->lens);
+	free(op->data);
+	free(op);
+}
+
+/* Complete without a result and tell the partners that NODE is the reason.
+ * OP is gone after it. */
+static void give_up(coll_t *coll, struct op *op, coll_status_t status,
+		    uint32_t node)
+{
+	uint32_t to[COLL_PARTNERS_MAX];
+	uint8_t header[HEADER_LEN];
+	struct iovec iov = { header, sizeof(header) };
+	size_t n = op_partners(op, to);
+
+	encode_header(header, op, KIND_ABORT, 0,
+		      node == UINT32_MAX ? coll->self : node);
+	LIST_REMOVE(op, next);
+	for (size_t i = 0; i < n; i++)
+		if (!coll->lost[to[i]])
+			(void)links_send(coll->links, to[i], LINK_COLL, &iov,
+					 1);
+	op->done(op->arg, status, node, NULL, 0);
+	op_free(op);
+}
+
+/* The data in the order of the node list.  NULL: no memory. */
+static uint8_t *in_order(struct op *op)
+{
+	uint8_t *data = op->data;
+	size_t behind = 0; /* bytes of the blocks from own position on */
+
+	if (op->pos == 0) {
+		op->data = NULL;
+		return data;
+	}
+	for (uint32_t i = 0; i < op->n - op->pos; i++)
+		behind += op->lens[i];
+	data = malloc(op->len);
+	if (!data)
+		return NULL;
+	memcpy(data, op->data + behind, op->len - behind);
+	memcpy(data + op->len - behind, op->data, behind);
+	return data;
+}
+
+/* All is here.  OP is gone after it. */
+static void complete(coll_t *coll, struct op *op)
+{
+	uint8_t *data = NULL;
+
+	if (op->len > 0) {
+		data = in_order(op);
+		if (!data) {
+			give_up(coll, op, COLL_NOMEM, UINT32_MAX);
+			return;
+		}
+	}
+	LIST_REMOVE(op, next);
+	op->done(op->arg, COLL_OK, UINT32_MAX, (char *)data, op->len);
+	op_free(op);
+}
+
+/* -- rounds ------------------------------------------------------------- */
+
+static bool is_uniform(const struct op *op, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++)
+		if (op->lens[i] != op->lens[0])
+			return false;
+	return true;
+}
+
+/* Send the message of the current round.  -1: OP has been given up. */
+static int send_round(coll_t *coll, struct op *op)
+{
+	uint32_t count = blocks_in(op->n, op->round);
+	uint32_t to = op->nodes[target(op->pos, op->n, op->round)];
+	bool uniform = is_uniform(op, count);
+	uint32_t nlens = uniform ? 1 : count;
+	size_t head_len = HEADER_LEN + 4 * (size_t)nlens, bytes = 0;
+	uint8_t *head = malloc(head_len);
+	struct iovec iov[2];
+	int rc = -1;
+
+	if (!head)
+		goto out;
+	encode_header(head, op, KIND_DATA, uniform ? FLAG_UNIFORM : 0, count);
+	for (uint32_t i = 0; i < nlens; i++)
+		put_u32(head + HEADER_LEN + 4 * (size_t)i, op->lens[i]);
+	for (uint32_t i = 0; i < count; i++)
+		bytes += op->lens[i];
+	iov[0] = (struct iovec){ head, head_len };
+	iov[1] = (struct iovec){ op->data, bytes };
+	rc = links_send(coll->links, to, LINK_COLL, iov, bytes ? 2 : 1);
+out:
+	free(head);
+	if (rc == 0)
+		return 0;
+	if (coll->lost[to])
+		give_up(coll, op, COLL_LOST, to);
+	else
+		give_up(coll, op, COLL_NOMEM, UINT32_MAX);
+	return -1;
+}
+
+/* Append the blocks of a message that was checked.  -1: no memory. */
+static int append(struct op *op, const struct header *h, size_t blocks)
+{
+	size_t bytes = h->body_len - blocks;
+	bool uniform = h->flags & FLAG_UNIFORM;
+	uint8_t *grown;
+
+	if (bytes > 0) {
+		grown = realloc(op->data, op->len + bytes);
+		if (!grown)
+			return -1;
+		memcpy(grown + op->len, h->body + blocks, bytes);
+		op->data = grown;
+		op->len += bytes;
+	}
+	for (uint32_t i = 0; i < h->value; i++)
+		op->lens[op->nblocks++] =
+			get_u32(h->body + (uniform ? 0 : 4 * (size_t)i));
+	return 0;
+}
+
+/* The awaited message is here.  -1: OP has been given up. */
+static int end_round(coll_t *coll, struct op *op, const struct header *h,
+		     size_t blocks)
+{
+	if (append(op, h, blocks)) {
+		give_up(coll, op, COLL_NOMEM, UINT32_MAX);
+		return -1;
+	}
+	op->round++;
+	return op->round < op->rounds ? send_round(coll, op) : 0;
+}
+
+/* Go on with messages that are here already, and complete if that was all.
+ * OP may be gone after it. */
+static void go_on(coll_t *coll, struct op *op)
+{
+	struct early *e;
+	struct header h;
+	size_t blocks;
+	int rc;
+
+	while (op->round < op->rounds) {
+		e = op->ahead[op->round];
+		if (!e)
+			return;
+		op->ahead[op->round] = NULL;
+		/* Checked when it came. */
+		(void)decode_header(&h, e->msg, e->len);
+		(void)check_blocks(&h, blocks_in(op->n, op->round), &blocks);
+		rc = end_round(coll, op, &h, blocks);
+		free(e);
+		if (rc)
+			return;
+	}
+	complete(coll, op);
+}
+
+static struct early *early_new(uint32_t from, const void *msg, size_t len)
+{
+	struct early *e = malloc(sizeof(*e) + len);
+
+	if (!e)
+		return NULL;
+	e->from = from;
+	e->len = len;
+	memcpy(e->msg, msg, len);
+	return e;
+}
+
+/* A round's blocks.  NULL, or why they are refused.  OP may be gone. */
+static const char *take_data(coll_t *coll, struct op *op, uint32_t from,
+			     const struct header *h)
+{
+	const char *why;
+	size_t blocks;
+
+	if (h->round >= op->rounds ||
+	    from != op->nodes[source(op->pos, op->n, h->round)])
+		return "a collective's message came from the wrong node";
+	if (h->round < op->round || op->ahead[h->round])
+		return "a collective's message came twice";
+	why = check_blocks(h, blocks_in(op->n, h->round), &blocks);
+	if (why)
+		return why;
+	if (h->round == op->round) {
+		if (end_round(coll, op, h, blocks) == 0)
+			go_on(coll, op);
+		return NULL;
+	}
+	op->ahead[h->round] =
+		early_new(from, h->body - HEADER_LEN, HEADER_LEN + h->body_len);
+	if (!op->ahead[h->round])
+		give_up(coll, op, COLL_NOMEM, UINT32_MAX);
+	return NULL;
+}
+
+/* Likewise for any message of OP. */
+static const char *take(coll_t *coll, struct op *op, uint32_t from,
+			const struct header *h)
+{
+	uint32_t nodes[COLL_PARTNERS_MAX];
+	size_t n = op_partners(op, nodes);
+	bool partner = false;
+
+	if (h->kind == KIND_DATA)
+		return take_data(coll, op, from, h);
+	for (size_t i = 0; i < n; i++)
+		partner |= nodes[i] == from;
+	if (!partner || h->value >= coll->nnodes)
+		return "a collective's abort makes no sense";
+	give_up(coll, op, COLL_LOST, h->value);
+	return NULL;
+}
+
+/* -- messages that are early -------------------------------------------- */
+
+static struct op *op_of(coll_t *coll, const struct header *h)
+{
+	struct op *op;
+
+	LIST_FOREACH(op, &coll->ops, next)
+	{
+		if (op->seq == h->seq &&
+		    memcmp(op->id, h->id, COLL_ID_LEN) == 0)
+			return op;
+	}
+	return NULL;
+}
+
+static void early_remove(coll_t *coll, struct early *e)
+{
+	TAILQ_REMOVE(&coll->earlies, e, next);
+	coll->nearlies--;
+	coll->early_bytes -= e->len;
+}
+
+/* NULL, or why no more are kept. */
+static const char *early_keep(coll_t *coll, uint32_t from, const void *msg,
+			      size_t len)
+{
+	struct early *e;
+
+	if (coll->nearlies >= EARLY_MAX ||
+	    len > EARLY_BYTES_MAX - coll->early_bytes)
+		return "too many messages of collectives that this node has "
+		       "not joined";
+	e = early_new(from, msg, len);
+	if (!e)
+		return "out of memory for a collective's message";
+	TAILQ_INSERT_TAIL(&coll->earlies, e, next);
+	coll->nearlies++;
+	coll->early_bytes += len;
+	return NULL;
+}
+
+static struct early *early_find(coll_t *coll, const uint8_t *id, uint32_t seq)
+{
+	struct early *e;
+	struct header h;
+
+	TAILQ_FOREACH(e, &coll->earlies, next)
+	{
+		(void)decode_header(&h, e->msg, e->len);
+		if (h.seq == seq && memcmp(h.id, id, COLL_ID_LEN) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+/* OP has just been joined: use, or throw away, what came for it before. */
+static void take_earlies(coll_t *coll, const uint8_t *id, uint32_t seq)
+{
+	struct header key = { .id = id, .seq = seq };
+	const char *why = NULL;
+	struct header h;
+	struct early *e;
+	struct op *op;
+
+	while ((e = early_find(coll, id, seq))) {
+		early_remove(coll, e);
+		op = op_of(coll, &key);
+		if (op) {
+			(void)decode_header(&h, e->msg, e->len);
+			why = take(coll, op, e->from, &h);
+			if (why)
+				links_drop(coll->links, e->from, why);
+		}
+		free(e);
+	}
+}
+
+/* A message has come. */
+static void on_message(void *arg, uint32_t from, const void *msg, size_t len)
+{
+	coll_t *coll = arg;
+	struct counter *c;
+	struct header h;
+	struct op *op = NULL;
+	const char *why = decode_header(&h, msg, len);
+
+	if (why)
+		goto out;
+	op = op_of(coll, &h);
+	if (op) {
+		why = take(coll, op, from, &h);
+		goto out;
+	}
+	c = counter_of(coll, h.id);
+	if (!c || h.seq >= c->seq) /* otherwise it is over here */
+		why = early_keep(coll, from, msg, len);
+out:
+	if (why)
+		links_drop(coll->links, from, why);
+}
+
+/* -- lost nodes --------------------------------------------------------- */
+
+static bool awaits(const struct op *op, uint32_t node)
+{
+	for (uint32_t r = op->round; r < op->rounds; r++)
+		if (!op->ahead[r] &&
+		    op->nodes[source(op->pos, op->n, r)] == node)
+			return true;
+	return false;
+}
+
+static struct op *find_awaiting(coll_t *coll, uint32_t node)
+{
+	struct op *op;
+
+	LIST_FOREACH(op, &coll->ops, next)
+	{
+		if (awaits(op, node))
+			return op;
+	}
+	return NULL;
+}
+
+/*
+ * Whether the node said good-bye makes no difference: one that is done has
+ * sent all its messages, and they were here before its end.
+ */
+static void on_lost(void *arg, uint32_t node, int orderly, const char *why)
+{
+	coll_t *coll = arg;
+	struct op *op;
+
+	coll->lost[node] = true;
+	while ((op = find_awaiting(coll, node)))
+		give_up(coll, op, COLL_LOST, node);
+}
+
+/* -- joining ------------------------------------------------------------ */
+
+/* NULL: no memory. */
+static struct op *op_new(const uint8_t *id, const uint32_t *nodes, uint32_t n,
+			 uint32_t self, const void *data, size_t len)
+{
+	struct op *op = calloc(1, sizeof(*op));
+
+	if (!op)
+		return NULL;
+	memcpy(op->id, id, COLL_ID_LEN);
+	op->n = n;
+	op->rounds = rounds_of(n);
+	op->nodes = malloc(n * sizeof(*nodes));
+	op->lens = malloc(n * sizeof(*op->lens));
+	op->data = len ? malloc(len) : NULL;
+	if (!op->nodes || !op->lens || (len && !op->data)) {
+		op_free(op);
+		return NULL;
+	}
+	memcpy(op->nodes, nodes, n * sizeof(*nodes));
+	while (op->pos < n - 1 && nodes[op->pos] != self)
+		op->pos++;
+	if (len)
+		memcpy(op->data, data, len);
+	op->len = len;
+	op->lens[0] = (uint32_t)len;
+	op->nblocks = 1;
+	return op;
+}
+
+/* A node of the set that is lost already, or UINT32_MAX. */
+static uint32_t lost_one(const coll_t *coll, const struct op *op)
+{
+	for (uint32_t i = 0; i < op->n; i++)
+		if (coll->lost[op->nodes[i]])
+			return op->nodes[i];
+	return UINT32_MAX;
+}
+
+static void start(coll_t *coll, struct op *op)
+{
+	uint32_t to[COLL_PARTNERS_MAX], lost = lost_one(coll, op);
+	size_t n = op_partners(op, to);
+
+	if (lost != UINT32_MAX) {
+		give_up(coll, op, COLL_LOST, lost);
+		return;
+	}
+	links_connect(coll->links, to, n);
+	if (op->rounds == 0 || send_round(coll, op) == 0)
+		go_on(coll, op);
+}
+
+void coll_allgather(coll_t *coll, const uint8_t id[COLL_ID_LEN],
+		    const uint32_t *nodes, uint32_t nnodes, const void *data,
+		    size_t len, coll_done_fn done, void *arg)
+{
+	uint8_t own_id[COLL_ID_LEN]; /* DONE may free the caller's */
+	bool too_long = len > LINK_MSG_MAX;
+	struct op *op = NULL;
+	uint32_t seq = 0;
+
+	memcpy(own_id, id, COLL_ID_LEN);
+	if (next_seq(coll, id, &seq) == 0)
+		op = op_new(id, nodes, nnodes, coll->self, data,
+			    too_long ? 0 : len);
+	if (!op) {
+		done(arg, COLL_NOMEM, UINT32_MAX, NULL, 0);
+		return;
+	}
+	op->seq = seq;
+	op->done = done;
+	op->arg = arg;
+	LIST_INSERT_HEAD(&coll->ops, op, next);
+	if (too_long) /* the others shall not wait for it */
+		give_up(coll, op, COLL_NOMEM, UINT32_MAX);
+	else
+		start(coll, op);
+	take_earlies(coll, own_id, seq);
+}
+
+void coll_cancel(coll_t *coll, void *arg)
+{
+	struct op *op;
+
+	LIST_FOREACH(op, &coll->ops, next)
+	{
+		if (op->arg == arg) {
+			give_up(coll, op, COLL_LOST, UINT32_MAX);
+			return;
+		}
+	}
+}
+
+/* ----------------------------------------------------------------------- */
+
+coll_t *coll_create(links_t *links, uint32_t self, uint32_t nnodes)
+{
+	coll_t *coll = calloc(1, sizeof(*coll) + nnodes * sizeof(bool));
+
+	if (!coll)
+		return NULL;
+	coll->links = links;
+	coll->self = self;
+	coll->nnodes = nnodes;
+	LIST_INIT(&coll->ops);
+	TAILQ_INIT(&coll->earlies);
+	links_register(links, LINK_COLL, on_message, coll);
+	links_on_lost(links, on_lost, coll);
+	return coll;
+}
+
+static void free_counters(coll_t *coll)
+{
+	struct counter *c, *next;
+
+	for (int i = 0; i < BUCKETS; i++) {
+		for (c = coll->buckets[i]; c; c = next) {
+			next = c->next;
+			free(c);
+		}
+	}
+}
+
+void coll_destroy(coll_t *coll)
+{
+	struct early *e;
+
+	if (!coll)
+		return;
+	while (!LIST_EMPTY(&coll->ops))
+		give_up(coll, LIST_FIRST(&coll->ops), COLL_LOST, UINT32_MAX);
+	while ((e = TAILQ_FIRST(&coll->earlies))) {
+		early_remove(coll, e);
+		free(e);
+	}
+	free_counters(coll);
+	free(coll);
+}

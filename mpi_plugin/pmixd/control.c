@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* control.c - see control.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "error.h"
+
+static int recv_all(void *buf, size_t len)
+{
+	char *p = buf;
+
+	while (len) {
+		ssize_t n = recv(CTL_FD, p, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int send_all(const void *buf, size_t len)
+{
+	const char *p = buf;
+
+	while (len) {
+		ssize_t n = send(CTL_FD, p, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int control_expect(ctl_type_t type, size_t max, char **data, size_t *len,
+		   psec_error_t *err)
+{
+	ctl_head_t head;
+	char *buf;
+
+	if (recv_all(&head, sizeof(head)) != 0)
+		return error_set(err, PSEC_ERR_IO,
+				 "slurmstepd went away during the start");
+	if (head.type != (uint32_t)type || head.len > max)
+		return error_set(err, PSEC_ERR_PROTOCOL,
+				 "slurmstepd sent message %u with %u bytes, "
+				 "not %u: they are of different installations",
+				 head.type, head.len, (unsigned)type);
+	buf = malloc((size_t)head.len + 1);
+	if (!buf)
+		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
+	if (recv_all(buf, head.len) != 0) {
+		free(buf);
+		return error_set(err, PSEC_ERR_IO,
+				 "slurmstepd went away during the start");
+	}
+	buf[head.len] = '\0';
+	*data = buf;
+	*len = head.len;
+	return 0;
+}
+
+int control_wait_end(void)
+{
+	ctl_head_t head;
+
+	if (recv_all(&head, sizeof(head)) != 0)
+		return 0;
+	return head.type == CTL_END;
+}
+
+void control_send(ctl_type_t type, const void *data, size_t len)
+{
+	ctl_head_t head = { (uint32_t)type, (uint32_t)len };
+
+	if (send_all(&head, sizeof(head)) == 0)
+		(void)send_all(data, len);
+}
+
+void control_send_block(uint32_t local, char *const *env)
+{
+	char *data = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&data, &len);
+
+	if (!out)
+		return;
+	fwrite(&local, sizeof(local), 1, out);
+	for (; env && *env; env++)
+		fwrite(*env, 1, strlen(*env) + 1, out);
+	if (fclose(out) == 0)
+		control_send(CTL_BLOCK, data, len);
+	free(data);
+}
+
+void control_fail(const char *sentence)
+{
+	control_send(CTL_FAIL, sentence, strnlen(sentence, CTL_SENTENCE_MAX));
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * link.h - authenticated connections between the psec-pmixd processes of one
+ * step, one per pair of nodes.  Links know no service: a service registers a
+ * handler for its message type and sends messages.
+ *
+ * Who connects: a node that wants a link *invites* the other one by telling
+ * it, through slurmd (slurm_forward_data), where it listens; the invited one
+ * connects.  If both invite, the higher node connects.  Both then run
+ * libpsec's handshake, bound to the step and both node ids, over TCP; after
+ * it, each frame is authenticated with the key agreed there.
+ * Written specification: doc/link-format.md.
+ *
+ * Threads: one lock guards the server's state.  Every function here is
+ * called with that lock held, and handlers are called with it held, from the
+ * event loop's thread.  Nothing blocks, except on worker threads that do not
+ * hold it.
+ */
+#ifndef PMIXD_LINK_H
+#define PMIXD_LINK_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "psec.h"
+#include "workers.h"
+
+struct event_base;
+
+typedef struct links links_t;
+
+/* A message's type: which service it is for.  Wire numbers, never reused. */
+typedef enum {
+	LINK_COLL = 1,	 /* coll.c: rounds of a collective */
+	LINK_DMODEX = 2, /* dmodex.c: direct modex */
+	LINK_NOTICE = 3, /* step.c: this step is ending, and why */
+	LINK_TYPE_MAX = 15
+} link_type_t;
+
+#define LINK_MSG_MAX (256u * 1024 * 1024) /* bytes in one message */
+
+typedef struct {
+	struct event_base *base; /* made thread-safe by the caller */
+	pthread_mutex_t *lock;	 /* the server's lock */
+	workers_t *workers;
+	psec_t *psec;
+	const char *mechs; /* list for the handshake, e.g. "munge" */
+	uid_t uid;	   /* the step's user */
+	uint32_t job_id;
+	uint32_t step_id;
+	uint32_t node; /* own node id in the step, 0 <= node < nnodes */
+	uint32_t nnodes;
+	const char *const *node_names; /* Slurm's NodeName of each node */
+	int wire_fd; /* listening unix socket for invitations, non-blocking;
+			stays the caller's.  It must listen before links are
+			made, with a backlog that takes all nodes at once */
+	const char *wire_path; /* its path on every node; slurmd expands %n
+				  and %h in it to its node's name */
+	uint16_t port_min;     /* TCP ports to listen on; 0: any */
+	uint16_t port_max;
+	int timeout_ms; /* for one link to come up, retries included */
+} link_config_t;
+
+/*
+ * Set up; listens on TCP when nnodes > 1.  CFG's strings and arrays must
+ * live as long as the links.  NULL: a sentence has been logged.
+ */
+links_t *links_create(const link_config_t *cfg);
+/*
+ * Say good-bye on every link, give what is queued a second to get out, close
+ * all.  NULL is allowed.  Call it from the event loop's thread, but from no
+ * handler, or when the loop has ended: libevent would wait, with the lock
+ * held, for a callback that waits for the lock.
+ * Calls that still run on worker threads do not use the links any more, but
+ * PSEC: end the workers before it.
+ */
+void links_destroy(links_t *links);
+
+/*
+ * A message of LEN bytes came from node FROM.  MSG is only valid during the
+ * call and suitably aligned for any type.
+ */
+typedef void (*link_handler_fn)(void *arg, uint32_t from, const void *msg,
+				size_t len);
+void links_register(links_t *links, link_type_t type, link_handler_fn fn,
+		    void *arg);
+
+/*
+ * Node NODE will send and receive nothing any more.  ORDERLY: it said
+ * good-bye; otherwise its link broke or could not be set up in time, and WHY
+ * is a sentence for the log.  Called at most once per node and handler; all
+ * registered handlers are called.
+ */
+typedef void (*link_lost_fn)(void *arg, uint32_t node, int orderly,
+			     const char *why);
+void links_on_lost(links_t *links, link_lost_fn fn, void *arg);
+
+/*
+ * Send one message made of the IOVCNT pieces of IOV (copied where it cannot
+ * be written at once).  Messages to one node arrive once, in order.  Sets
+ * the link up if need be.
+ * 0: sent or queued; if it turns out that NODE cannot be reached the lost
+ * handlers tell.  -1: NODE is lost already, or is this node or none, or the
+ * message is over LINK_MSG_MAX.
+ */
+int links_send(links_t *links, uint32_t node, link_type_t type,
+	       const struct iovec *iov, int iovcnt);
+
+/*
+ * Set up links to these nodes now, without waiting for a message.  Meant for
+ * links that both ends are going to want: the lower node invites, the higher
+ * one does so only if it has heard nothing for LINK_GRACE_MS.  Own node and
+ * lost nodes are skipped.
+ */
+void links_connect(links_t *links, const uint32_t *nodes, size_t n);
+#define LINK_GRACE_MS 200
+
+/*
+ * Node NODE broke a service's rules: drop its link.  The lost handlers are
+ * called with WHY (copied) soon, not before this returns.
+ */
+void links_drop(links_t *links, uint32_t node, const char *why);
+
+/*
+ * Tell all peers that this node is done (its tasks have finalised or ended):
+ * when its connections end from now on, that is no failure.  Idempotent.
+ */
+void links_goodbye(links_t *links);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * lograte.h - how often strangers may make us write a line: LOGRATE_LINES per
+ * LOGRATE_WINDOW_MS, the rest is counted.
+ */
+#ifndef PMIXD_LOGRATE_H
+#define PMIXD_LOGRATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "log.h"
+
+#define LOGRATE_LINES	  10
+#define LOGRATE_WINDOW_MS 10000
+
+typedef struct {
+	int64_t window_ms; /* when it began */
+	unsigned lines;	   /* asked for in it */
+} lograte_t;
+
+/* May one more line be written? */
+static inline bool lograte_ok(lograte_t *r)
+{
+	int64_t now = clock_ms();
+
+	if (r->lines == 0 || now - r->window_ms >= LOGRATE_WINDOW_MS) {
+		if (r->lines > LOGRATE_LINES)
+			plog_info("%u more connections were dropped and not "
+				  "logged",
+				  r->lines - LOGRATE_LINES);
+		r->window_ms = now;
+		r->lines = 0;
+	}
+	return r->lines++ < LOGRATE_LINES;
+}
+
+#endif

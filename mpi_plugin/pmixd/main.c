@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * main.c - psec-pmixd: the PMIx server of one step on one node.
+ *
+ * Started by mpi_pmix.so in slurmstepd as the step's user, with a control
+ * socket on descriptor 3 and a pipe for log lines on 2.  Ends when slurmstepd
+ * says so or is gone.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <sodium.h>
+
+#include "abort.h"
+#include "clock.h"
+#include "control.h"
+#include "deadline.h"
+#include "dmodex.h"
+#include "error.h"
+#include "host.h"
+#include "infolist.h"
+#include "log.h"
+#include "notice.h"
+#include "nspace.h"
+#include "pmixd.h"
+
+#define LINK_WORKERS 4
+#define CRED_WORKERS 4
+#define MAX_QUEUED   4096
+#define END_LIMIT_S  2 /* for cleaning up; then the alarm ends us */
+
+pmixd_t pmixd = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* -- who we are ---------------------------------------------------------- */
+
+/* Capabilities in /proc/self/status; all of them must be gone. */
+static bool has_capabilities(void)
+{
+	FILE *in = fopen("/proc/self/status", "re");
+	unsigned long long caps, all = 0;
+	char line[256];
+
+	if (!in)
+		return true;
+	while (fgets(line, sizeof(line), in))
+		if (sscanf(line, "CapPrm: %llx", &caps) == 1 ||
+		    sscanf(line, "CapEff: %llx", &caps) == 1 ||
+		    sscanf(line, "CapAmb: %llx", &caps) == 1)
+			all |= caps;
+	fclose(in);
+	return all != 0;
+}
+
+static int check_privileges(psec_error_t *err)
+{
+	if (getuid() == 0 || geteuid() == 0 || getuid() != geteuid() ||
+	    getgid() != getegid())
+		return error_set(err, PSEC_ERR_ARG,
+				 "psec-pmixd must run as the step's user, not "
+				 "as uid %u (effective %u)",
+				 (unsigned)getuid(), (unsigned)geteuid());
+	if (has_capabilities())
+		return error_set(err, PSEC_ERR_ARG,
+				 "psec-pmixd must not have capabilities");
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 &&
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return error_set(err, PSEC_ERR_ARG,
+				 "no_new_privs cannot be set: %s",
+				 strerror(errno));
+	return 0;
+}
+
+/*
+ * Signals for the step's tasks reach us too with some process trackers; we
+ * go when slurmstepd says so, not before.
+ */
+static void ignore_signals(void)
+{
+	static const int sigs[] = { SIGHUP,  SIGINT,  SIGQUIT,	 SIGPIPE,
+				    SIGTERM, SIGUSR1, SIGUSR2,	 SIGTSTP,
+				    SIGTTIN, SIGTTOU, SIGVTALRM, SIGPROF,
+				    SIGXCPU, SIGURG };
+
+	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
+		signal(sigs[i], SIG_IGN);
+}
+
+static void raise_limits(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
+/* -- start --------------------------------------------------------------- */
+
+static int read_conf(psec_error_t *err)
+{
+	char *config = NULL, *env = NULL;
+	size_t config_len, env_len;
+
+	if (control_expect(CTL_CONFIG, CTL_CONFIG_MAX, &config, &config_len,
+			   err) != 0 ||
+	    control_expect(CTL_ENV, CTL_ENV_MAX, &env, &env_len, err) != 0) {
+		free(config);
+		return -1;
+	}
+	if (stepconf_read(&pmixd.conf, config, config_len, env, env_len, err) !=
+		    0 ||
+	    layout_read(&pmixd.layout, &pmixd.conf, err) != 0)
+		return -1;
+	plog_set_level((plog_level_t)pmixd.conf.loglevel);
+	snprintf(pmixd.nspace, sizeof(pmixd.nspace), "slurm.pmix.%u.%u",
+		 pmixd.conf.job_id, pmixd.conf.step_id);
+	return 0;
+}
+
+/* Mechanisms that do not work here would only be found out by the tasks. */
+static int open_psec(psec_error_t *err)
+{
+	const psec_options_t opt = {
+		.size = sizeof(opt),
+		.plugin_dir = pmixd.conf.mechdir,
+		.mechs = pmixd.conf.mechs,
+		.munge_socket = pmixd.conf.munge_socket,
+	};
+	psec_mech_info_t mech;
+	psec_error_t why, last = { PSEC_ERR_NO_MECH, "there are none" };
+	size_t working = 0;
+
+	if (psec_create(&pmixd.psec, &opt, err) != PSEC_OK)
+		return -1;
+	for (size_t i = 0; psec_mech_get(pmixd.psec, i, &mech); i++) {
+		if (psec_mech_probe(pmixd.psec, mech.name, &why) == PSEC_OK) {
+			working++;
+			continue;
+		}
+		plog_info("mechanism %s does not work on node %s: %s",
+			  mech.name, pmixd_node_name(pmixd.conf.node),
+			  why.text);
+		last = why;
+	}
+	if (working)
+		return 0;
+	return error_set(err, last.code,
+			 "none of the security mechanisms '%s' works on node "
+			 "%s: %s",
+			 pmixd.conf.mechs, pmixd_node_name(pmixd.conf.node),
+			 last.text);
+}
+
+static int open_wire(char *path, size_t size, psec_error_t *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd;
+
+	if ((size_t)snprintf(path, size, "%s/wire", pmixd.conf.dir) >=
+	    sizeof(addr.sun_path))
+		return error_set(err, PSEC_ERR_ARG,
+				 "the path %s is too long for a socket; set a "
+				 "shorter stepdir= in plugstack.conf",
+				 path);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
+	    listen(fd, 64) != 0) {
+		error_set(err, PSEC_ERR_IO, "cannot listen on %s: %s", path,
+			  strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Nobody but this process's uid and root may even look into the directory. */
+static int start_links(psec_error_t *err)
+{
+	static char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	static uint32_t partners[64];
+	link_config_t cfg = {
+		.base = pmixd.base,
+		.lock = &pmixd.lock,
+		.workers = pmixd.link_workers,
+		.psec = pmixd.psec,
+		.mechs = "munge",
+		.uid = geteuid(),
+		.job_id = pmixd.conf.job_id,
+		.step_id = pmixd.conf.step_id,
+		.node = pmixd.conf.node,
+		.nnodes = pmixd.conf.nnodes,
+		.node_names =
+			(const char *const *)(void *)pmixd.layout.node_names,
+		.wire_path = path,
+		.port_min = pmixd.conf.port_min,
+		.port_max = pmixd.conf.port_max,
+		.timeout_ms = pmixd.conf.timeout_s * 1000,
+	};
+	size_t n;
+
+	slurm_ready();
+	cfg.wire_fd = open_wire(path, sizeof(path), err);
+	if (cfg.wire_fd < 0)
+		return -1;
+	pthread_mutex_lock(&pmixd.lock);
+	pmixd.links = links_create(&cfg);
+	if (pmixd.links)
+		pmixd.coll = coll_create(pmixd.links, cfg.node, cfg.nnodes);
+	if (pmixd.coll) {
+		dmodex_init();
+		notice_init();
+		n = coll_partners(cfg.node, cfg.nnodes, partners,
+				  sizeof(partners) / sizeof(partners[0]));
+		links_connect(pmixd.links, partners, n);
+	}
+	pthread_mutex_unlock(&pmixd.lock);
+	if (!pmixd.coll)
+		return error_set(err, PSEC_ERR_IO,
+				 "the links to the step's other nodes cannot "
+				 "be set up on node %s",
+				 pmixd_node_name(cfg.node));
+	return 0;
+}
+
+static void *loop_main(void *arg)
+{
+	event_base_loop(pmixd.base, EVLOOP_NO_EXIT_ON_EMPTY);
+	return NULL;
+}
+
+static int start_threads(psec_error_t *err)
+{
+	pthread_t loop;
+
+	if (evthread_use_pthreads() != 0 || !(pmixd.base = event_base_new()) ||
+	    !deadline_init())
+		return error_set(err, PSEC_ERR_NOMEM,
+				 "libevent cannot be set up");
+	pmixd.link_workers = workers_create(LINK_WORKERS, MAX_QUEUED);
+	pmixd.cred_workers = workers_create(CRED_WORKERS, MAX_QUEUED);
+	if (!pmixd.link_workers || !pmixd.cred_workers ||
+	    pthread_create(&loop, NULL, loop_main, NULL) != 0)
+		return error_set(err, PSEC_ERR_NOMEM,
+				 "psec-pmixd cannot start its threads: %s; is "
+				 "the user's limit of processes used up?",
+				 strerror(errno));
+	pthread_detach(loop);
+	return 0;
+}
+
+/*
+ * libpmix reads its parameters from the environment.  A server accepts any
+ * active mechanism that a client names, so only the step's are active.
+ */
+static int start_pmix(psec_error_t *err)
+{
+	infolist_t info = infolist_new();
+	pmix_data_array_t array;
+	pmix_status_t rc;
+
+	setenv("PMIX_MCA_psec", pmixd.conf.mechs, 1);
+	setenv("TMPDIR", pmixd.conf.dir, 1);
+	infolist_string(&info, PMIX_SERVER_TMPDIR, pmixd.conf.dir);
+	infolist_string(&info, PMIX_SYSTEM_TMPDIR, pmixd.conf.dir);
+	infolist_string(&info, PMIX_HOSTNAME, pmixd_node_name(pmixd.conf.node));
+	infolist_u32(&info, PMIX_USERID, (uint32_t)geteuid());
+	rc = infolist_take(&info, &array);
+	if (rc == PMIX_SUCCESS) {
+		rc = PMIx_server_init(&host_module, array.array, array.size);
+		PMIX_DATA_ARRAY_DESTRUCT(&array);
+	}
+	if (rc != PMIX_SUCCESS)
+		return error_set(err, PSEC_ERR_IO,
+				 "libpmix cannot start its server: %s (%d)",
+				 PMIx_Error_string(rc), rc);
+	return nspace_register(&pmixd, err);
+}
+
+static int start(psec_error_t *err)
+{
+	if (check_privileges(err) != 0 || read_conf(err) != 0)
+		return -1;
+	if (sodium_init() < 0)
+		return error_set(err, PSEC_ERR_IO, "libsodium cannot start");
+	if (open_psec(err) != 0 || start_threads(err) != 0)
+		return -1;
+	if (pmixd.conf.nnodes > 1 && start_links(err) != 0)
+		return -1;
+	if (start_pmix(err) != 0)
+		return -1;
+	return nspace_send_blocks(&pmixd, err);
+}
+
+/* -- end ----------------------------------------------------------------- */
+
+/* slurmstepd has gone without a word: nobody else ends this step. */
+static void orphaned(void)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "slurmstepd is gone; step %u.%u is killed",
+		 pmixd.conf.job_id, pmixd.conf.step_id);
+	plog_error("%s", text);
+	if (pmixd.links) {
+		pthread_mutex_lock(&pmixd.lock);
+		notice_send(text);
+		pthread_mutex_unlock(&pmixd.lock);
+	}
+	abort_kill_step();
+}
+
+/* libpmix removes what it made; never mind how long that would take. */
+static void leave(void)
+{
+	alarm(END_LIMIT_S);
+	if (pmixd.links) {
+		pthread_mutex_lock(&pmixd.lock);
+		links_goodbye(pmixd.links);
+		pthread_mutex_unlock(&pmixd.lock);
+		unlink("wire");
+	}
+	PMIx_server_finalize();
+}
+
+int main(void)
+{
+	int64_t begun_ms = clock_ms();
+	psec_error_t err;
+
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	umask(077);
+	ignore_signals();
+	raise_limits();
+	if (start(&err) != 0) {
+		plog_error("%s", err.text);
+		control_fail(err.text);
+		_exit(1);
+	}
+	control_send(CTL_READY, NULL, 0);
+	plog_verbose("ready after %d ms", (int)(clock_ms() - begun_ms));
+	if (!control_wait_end()) {
+		alarm(END_LIMIT_S);
+		orphaned();
+	}
+	leave();
+	/* Threads still run: no destructors. */
+	_exit(0);
+}

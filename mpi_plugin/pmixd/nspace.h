@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * nspace.h - tell libpmix about the step: its namespace, nodes, processes
+ * and local clients.  Keys as in the PMIx standard, "Job-specific data".
+ */
+#ifndef PMIXD_NSPACE_H
+#define PMIXD_NSPACE_H
+
+#include "pmixd.h"
+
+/* Register everything; blocks.  0, or -1 with a sentence. */
+int nspace_register(const pmixd_t *d, psec_error_t *err);
+
+/* Send slurmstepd the environment block of each local task. */
+int nspace_send_blocks(const pmixd_t *d, psec_error_t *err);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* relay.c - see relay.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <slurm/spank.h>
+
+#include "relay.h"
+
+#define LINE_MAX_LEN  1024 /* psec-pmixd's own limit, see its log.h */
+#define LINES_PER_S   200  /* more would fill slurmd's log */
+#define LOST_GRACE_MS 1500 /* a killed step's tasks end with its server */
+
+struct relay {
+	int log_fd;
+	int wake[2]; /* closing [1] ends the thread */
+	void (*lost)(void);
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool expected; /* relay_expect_end() was called */
+	bool killed;   /* and the step was killed */
+	bool ended;    /* psec-pmixd is gone */
+	bool stopping; /* relay_stop() was called */
+	char line[LINE_MAX_LEN];
+	size_t used;
+	time_t second; /* lines in this second, for the limit */
+	unsigned in_second, dropped;
+};
+
+static struct timespec after_ms(int ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_sec += ms / 1000;
+	ts.tv_nsec += (ms % 1000) * 1000000L;
+	if (ts.tv_nsec >= 1000000000L) {
+		ts.tv_nsec -= 1000000000L;
+		ts.tv_sec++;
+	}
+	return ts;
+}
+
+/* Would this line be one too many in this second? */
+static bool too_many(relay_t *r)
+{
+	time_t now = time(NULL);
+
+	if (now != r->second) {
+		if (r->dropped)
+			slurm_info("mpi/pmix: %u lines of psec-pmixd dropped",
+				   r->dropped);
+		r->second = now;
+		r->in_second = r->dropped = 0;
+	}
+	if (++r->in_second <= LINES_PER_S)
+		return false;
+	r->dropped++;
+	return true;
+}
+
+static void write_line(relay_t *r, char *line)
+{
+	char level = line[0];
+
+	if (!level || too_many(r))
+		return;
+	for (char *p = line; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	if (level == '1')
+		slurm_error("psec-pmixd: %s", line + 1);
+	else if (level == '2')
+		slurm_info("psec-pmixd: %s", line + 1);
+	else if (level == '3')
+		slurm_verbose("psec-pmixd: %s", line + 1);
+	else if (level == '4')
+		slurm_debug("psec-pmixd: %s", line + 1);
+	else if (level == '5')
+		slurm_debug2("psec-pmixd: %s", line + 1);
+	else /* libpmix and the C library write there as well */
+		slurm_info("psec-pmixd: %s", line);
+}
+
+/* Cut what has been read into lines; an overlong one is cut in two. */
+static void take_lines(relay_t *r)
+{
+	char *start = r->line;
+	char *end;
+
+	while ((end = memchr(start, '\n',
+			     r->used - (size_t)(start - r->line)))) {
+		*end = '\0';
+		write_line(r, start);
+		start = end + 1;
+	}
+	r->used -= (size_t)(start - r->line);
+	memmove(r->line, start, r->used);
+	if (r->used == sizeof(r->line) - 1) {
+		r->line[r->used] = '\0';
+		write_line(r, r->line);
+		r->used = 0;
+	}
+}
+
+/* False when the last writer has closed the pipe. */
+static bool read_log(relay_t *r)
+{
+	ssize_t got = read(r->log_fd, r->line + r->used,
+			   sizeof(r->line) - 1 - r->used);
+
+	if (got > 0) {
+		r->used += (size_t)got;
+		take_lines(r);
+		return true;
+	}
+	return got < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/*
+ * psec-pmixd is gone.  By our doing, by the step's end, or was it lost?  A
+ * process tracker may kill it together with the tasks, whose ends slurmstepd
+ * then learns of a little later.
+ */
+static bool was_lost(relay_t *r)
+{
+	struct timespec until = after_ms(LOST_GRACE_MS);
+	bool lost = false;
+
+	pthread_mutex_lock(&r->lock);
+	r->ended = true;
+	pthread_cond_broadcast(&r->changed);
+	if (!r->expected) {
+		while (!r->expected && !r->stopping)
+			if (pthread_cond_timedwait(&r->changed, &r->lock,
+						   &until))
+				break;
+		lost = !r->stopping && !(r->expected && r->killed);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return lost;
+}
+
+static void *relay_main(void *arg)
+{
+	relay_t *r = arg;
+	struct pollfd pfds[2] = { { .fd = r->log_fd, .events = POLLIN },
+				  { .fd = r->wake[0], .events = POLLIN } };
+
+	for (;;) {
+		if (poll(pfds, 2, -1) < 0)
+			continue;
+		if (pfds[1].revents)
+			return NULL;
+		if (pfds[0].revents && !read_log(r))
+			break;
+	}
+	if (was_lost(r))
+		r->lost();
+	return NULL;
+}
+
+static int start_thread(relay_t *r)
+{
+	sigset_t all, old;
+	int rc;
+
+	/* slurmstepd's signals are for slurmstepd's threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&r->thread, NULL, relay_main, r);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+
+relay_t *relay_start(int log_fd, void (*lost)(void))
+{
+	relay_t *r = calloc(1, sizeof(*r));
+	pthread_condattr_t attr;
+
+	if (!r)
+		return NULL;
+	r->log_fd = log_fd;
+	r->lost = lost;
+	if (pipe2(r->wake, O_CLOEXEC) != 0) {
+		free(r);
+		return NULL;
+	}
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&r->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	if (start_thread(r) != 0) {
+		close(r->wake[0]);
+		close(r->wake[1]);
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void relay_expect_end(relay_t *r, bool killed)
+{
+	pthread_mutex_lock(&r->lock);
+	if (!r->expected)
+		r->killed = killed;
+	r->expected = true;
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+}
+
+bool relay_wait(relay_t *r, int timeout_ms)
+{
+	struct timespec until = after_ms(timeout_ms);
+	bool ended;
+
+	pthread_mutex_lock(&r->lock);
+	while (!r->ended)
+		if (pthread_cond_timedwait(&r->changed, &r->lock, &until))
+			break;
+	ended = r->ended;
+	pthread_mutex_unlock(&r->lock);
+	return ended;
+}
+
+void relay_stop(relay_t *r)
+{
+	if (!r)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->stopping = true;
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+	close(r->wake[1]);
+	pthread_join(r->thread, NULL);
+	close(r->wake[0]);
+	pthread_cond_destroy(&r->changed);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}

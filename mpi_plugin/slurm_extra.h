@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * slurm_extra.h - what libslurm, srun and slurmstepd export and no installed
+ * header declares, and where the public API differs between versions; the
+ * one place for both.  Unchanged from Slurm 22.05 to 26.05 (read).
+ */
+#ifndef SLURM_EXTRA_H
+#define SLURM_EXTRA_H
+
+#include <stdint.h>
+
+#include <slurm/slurm.h>
+#include <slurm/slurm_errno.h>
+#include <slurm/spank.h>
+
+/*
+ * Have slurmd on each node of *NODELIST (a hostlist expression) connect, as
+ * the caller's uid, to the unix socket ADDRESS there and write to it: the
+ * caller's uid and LEN, both uint32_t in network order, then DATA.  slurmd
+ * expands %n and %h in ADDRESS to its node's name.
+ *
+ * Blocks for at most a few times MessageTimeout.  SLURM_SUCCESS when every
+ * slurmd has handed the data over; otherwise an error number, and where
+ * there was more than one node *NODELIST is freed with slurm_xfree() and
+ * replaced by those that failed.  Any thread may call it.
+ */
+extern int slurm_forward_data(char **nodelist, char *address, uint32_t len,
+			      const char *data);
+
+/* Free what Slurm allocated and set it to NULL. */
+extern void slurm_xfree(void **p);
+
+/* Set NAME in a Slurm environment array; 1 for success. */
+extern int slurm_env_array_overwrite(char ***array, const char *name,
+				     const char *value);
+/* Remove NAME from it. */
+extern void slurm_unsetenvp(char **array, const char *name);
+
+/* slurm.conf's SrunPortRange: first and last port, or NULL.  Slurm's own. */
+extern uint16_t *slurm_get_srun_port_range(void);
+
+/* SIGKILL to every task of a step; a later Slurm wants flags too. */
+static inline int psec_kill_step(uint32_t job_id, uint32_t step_id)
+{
+#ifdef PSEC_KILL_STEP_FLAGS
+	return slurm_kill_job_step(job_id, step_id, 9, 0);
+#else
+	return slurm_kill_job_step(job_id, step_id, 9);
+#endif
+}
+
+/* How Slurm's MPI plugin interface describes a step to srun's side. */
+typedef struct {
+	uint32_t het_job_id;	      /* NO_VAL outside heterogeneous jobs */
+	uint32_t het_job_task_offset; /* likewise */
+	slurm_step_id_t step_id;
+	slurm_step_layout_t *step_layout;
+} psec_mpi_step_info_t;
+
+/* And a task to slurmstepd's side: its first members. */
+typedef struct {
+	slurm_addr_t *client;
+	uint32_t gtaskid;
+	int ltaskid;
+} psec_mpi_task_info_t;
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* step.c - the one object that the two plugins in slurmstepd share. */
+#include <stdlib.h>
+
+#include "step.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* One per slurmstepd; both plugins map this library once. */
+static psec_step_t *current;
+static uint32_t exited, killed_tasks; /* local tasks that have ended */
+static void (*tasks_over_fn)(int all_killed);
+static void (*step_over_fn)(void);
+
+static void step_free(psec_step_t *step)
+{
+	if (!step)
+		return;
+	free(step->gids);
+	free(step->ranks);
+	free(step->user_mechs);
+	free(step->site.mechanisms);
+	free(step->site.pmixd);
+	free(step->site.mechdir);
+	free(step->site.stepdir);
+	free(step->site.munge_socket);
+	free(step->site.ports);
+	free(step);
+}
+
+EXPORT const psec_step_t *psec_step_get(int abi)
+{
+	/* Plugins of two installations must not read each other's layout. */
+	return abi == PSEC_STEP_ABI ? current : NULL;
+}
+
+EXPORT void psec_step_set(psec_step_t *step)
+{
+	step_free(current);
+	current = step;
+}
+
+EXPORT void psec_step_hooks(void (*tasks_over)(int all_killed),
+			    void (*step_over)(void))
+{
+	tasks_over_fn = tasks_over;
+	step_over_fn = step_over;
+}
+
+EXPORT void psec_step_task_exited(int killed)
+{
+	if (killed)
+		killed_tasks++;
+	if (current && ++exited >= current->nlocal && tasks_over_fn)
+		tasks_over_fn(killed_tasks >= current->nlocal);
+}
+
+EXPORT void psec_step_end(void)
+{
+	if (step_over_fn)
+		step_over_fn();
+}

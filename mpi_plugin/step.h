@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * step.h - the step record: what Slurm itself says about this node's part of
+ * the step, and the site's options.
+ *
+ * spank_psec.so fills it in slurmstepd from SPANK's items, which slurmd has
+ * checked against slurmctld's signed job credential; mpi_pmix.so reads it.
+ * Both are linked with the small library that holds this one object, so that
+ * the values need not pass through an environment that a user can change.
+ *
+ * Threads: slurmstepd calls its plugins one after the other; no locking.
+ */
+#ifndef PSEC_STEP_H
+#define PSEC_STEP_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PSEC_STEP_ABI 1
+
+/* Site options from plugstack.conf; their table is in spank/options.c. */
+typedef struct {
+	char *mechanisms; /* mechanisms that the site allows, e.g. "munge" */
+	char *pmixd;	  /* psec-pmixd's path */
+	char *mechdir;	  /* directory of libpsec's mechanisms */
+	char *stepdir;	  /* directory of root in which step directories lie */
+	char *munge_socket;  /* NULL: munge's default */
+	char *ports;	     /* "MIN-MAX" for links; NULL: any */
+	int loglevel;	     /* 1 error … 5 debug2 */
+	int start_timeout_s; /* psec-pmixd must be ready by then */
+	int timeout_s;	     /* links, fences and direct modexes */
+} psec_site_t;
+
+typedef struct {
+	uid_t uid;
+	gid_t gid;
+	gid_t *gids; /* supplementary groups */
+	int ngids;
+	uint32_t job_id;
+	uint32_t step_id;
+	uint32_t nnodes;  /* of the step */
+	uint32_t node_id; /* this node's place in the step */
+	uint32_t ntasks;  /* of the step */
+	uint32_t nlocal;  /* tasks on this node */
+	uint32_t *ranks;  /* global rank of each local task */
+	char *user_mechs; /* srun --psec=LIST as typed, or NULL */
+	psec_site_t site;
+} psec_step_t;
+
+/* The record, or NULL where spank_psec.so has not been there. */
+const psec_step_t *psec_step_get(int abi);
+
+/* Hand over a record (its memory too).  NULL: forget and free it. */
+void psec_step_set(psec_step_t *step);
+
+/*
+ * What mpi_pmix.so wants done when the last local task has ended, and when
+ * the step is over.  slurmstepd unloads MPI plugins late; SPANK's exit hook
+ * comes before slurmctld learns of the end.
+ */
+void psec_step_hooks(void (*tasks_over)(int all_killed),
+		     void (*step_over)(void));
+
+/* spank_psec.so: one more local task has ended; KILLED: by a signal. */
+void psec_step_task_exited(int killed);
+/* spank_psec.so: the step is over. */
+void psec_step_end(void);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* stepdir.c - see stepdir.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <slurm/spank.h>
+
+#include "launch.h"
+#include "stepdir.h"
+
+#define REMOVE_TIMEOUT_MS 5000
+#define STALE_MARK	  "stale."
+
+static int open_dir_at(int at, const char *name)
+{
+	return openat(at, name,
+		      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* The site's directory; refuse one that others could play tricks in. */
+static int open_base(const char *path, char *text, size_t size)
+{
+	struct stat st;
+	int fd;
+
+	if (mkdir(path, 0755) != 0 && errno != EEXIST) {
+		snprintf(text, size,
+			 "cannot make the directory %s for step directories: "
+			 "%s; make it, or set stepdir= in plugstack.conf",
+			 path, strerror(errno));
+		return -1;
+	}
+	fd = open_dir_at(AT_FDCWD, path);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		snprintf(text, size, "cannot open %s (stepdir): %s", path,
+			 strerror(errno));
+		goto fail;
+	}
+	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH))) {
+		snprintf(text, size,
+			 "%s (stepdir) must belong to root and be writable by "
+			 "nobody else: it belongs to uid %u, mode %04o",
+			 path, (unsigned)st.st_uid,
+			 (unsigned)(st.st_mode & 07777));
+		goto fail;
+	}
+	return fd;
+fail:
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Empty the directory FD with the rights of its owner. */
+static void empty_as_owner(int fd)
+{
+	static char *const argv[] = { (char *)"/usr/bin/find",
+				      (char *)".",
+				      (char *)"-xdev",
+				      (char *)"-mindepth",
+				      (char *)"1",
+				      (char *)"-delete",
+				      NULL };
+	psec_step_t owner = { 0 };
+	launch_t finder = LAUNCH_INIT;
+	struct stat st;
+
+	/* Root gave it to this owner, who cannot give it away. */
+	if (fstat(fd, &st) != 0 || st.st_uid == 0)
+		return;
+	owner.uid = st.st_uid;
+	owner.gid = st.st_gid;
+	if (launch_start(&owner, fd, argv, &finder) == 0)
+		launch_end(&finder, REMOVE_TIMEOUT_MS);
+}
+
+/* Remove the directory NAME, whose lock we hold through FD. */
+static void remove_entry(int base_fd, const char *name, int fd)
+{
+	if (unlinkat(base_fd, name, AT_REMOVEDIR) == 0)
+		return;
+	if (errno == ENOTEMPTY || errno == EEXIST) {
+		empty_as_owner(fd);
+		if (unlinkat(base_fd, name, AT_REMOVEDIR) == 0)
+			return;
+	}
+	if (errno != ENOENT)
+		slurm_info("mpi/pmix: step directory %s is left behind: %s; "
+			   "a later step will try again",
+			   name, strerror(errno));
+}
+
+/* Between mkdirat() and flock() in make_locked(), a matter of moments. */
+static bool being_made(const char *name, int fd)
+{
+	struct stat st;
+
+	return name[0] == '.' && fstat(fd, &st) == 0 &&
+	       time(NULL) - st.st_mtime < 60;
+}
+
+/* Directories whose slurmstepd was killed: nobody holds their lock. */
+static void sweep(int base_fd)
+{
+	int dup_fd = open_dir_at(base_fd, ".");
+	DIR *dir = dup_fd < 0 ? NULL : fdopendir(dup_fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		if (dup_fd >= 0)
+			close(dup_fd);
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		int fd;
+
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		fd = open_dir_at(base_fd, entry->d_name);
+		if (fd < 0)
+			continue;
+		if (!being_made(entry->d_name, fd) &&
+		    flock(fd, LOCK_EX | LOCK_NB) == 0)
+			remove_entry(base_fd, entry->d_name, fd);
+		close(fd);
+	}
+	closedir(dir);
+}
+
+/* Put a dead step's directory of our name out of the way. */
+static int displace(const stepdir_t *dir, char *text, size_t size)
+{
+	char aside[96];
+	int fd = open_dir_at(dir->base_fd, dir->name);
+	int rv = -1;
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		snprintf(text, size,
+			 "the step directory %s is in use by another slurmd "
+			 "on this host; give each slurmd its own stepdir= in "
+			 "plugstack.conf",
+			 dir->name);
+		goto done;
+	}
+	snprintf(aside, sizeof(aside), STALE_MARK "%s.%ld", dir->name,
+		 (long)getpid());
+	if (renameat(dir->base_fd, dir->name, dir->base_fd, aside) != 0) {
+		snprintf(text, size,
+			 "cannot move the old step directory %s aside: %s",
+			 dir->name, strerror(errno));
+		goto done;
+	}
+	rv = 0;
+done:
+	if (fd >= 0)
+		close(fd);
+	return rv;
+}
+
+/*
+ * Made under a temporary name that only this process uses, so that a sweep
+ * on the same node never meets it without its lock.
+ */
+static int make_locked(stepdir_t *dir, const psec_step_t *step)
+{
+	char temp[96];
+
+	snprintf(temp, sizeof(temp), ".new.%s.%ld", dir->name, (long)getpid());
+	if (mkdirat(dir->base_fd, temp, 0700) != 0)
+		return -1;
+	dir->fd = open_dir_at(dir->base_fd, temp);
+	if (dir->fd < 0 || flock(dir->fd, LOCK_EX | LOCK_NB) != 0 ||
+	    fchown(dir->fd, step->uid, step->gid) != 0 ||
+	    renameat2(dir->base_fd, temp, dir->base_fd, dir->name,
+		      RENAME_NOREPLACE) != 0) {
+		int saved = errno;
+
+		unlinkat(dir->base_fd, temp, AT_REMOVEDIR);
+		if (dir->fd >= 0)
+			close(dir->fd);
+		dir->fd = -1;
+		errno = saved;
+		return -1;
+	}
+	return 0;
+}
+
+int stepdir_create(stepdir_t *dir, const psec_step_t *step, char *text,
+		   size_t size)
+{
+	bool stale = false;
+
+	snprintf(dir->name, sizeof(dir->name), "%u.%u", step->job_id,
+		 step->step_id);
+	dir->base_fd = open_base(step->site.stepdir, text, size);
+	if (dir->base_fd < 0)
+		return -1;
+	while (make_locked(dir, step) != 0) {
+		if (errno != EEXIST || stale) {
+			snprintf(text, size,
+				 "cannot make the step directory %s/%s: %s",
+				 step->site.stepdir, dir->name,
+				 strerror(errno));
+			goto fail;
+		}
+		stale = true;
+		if (displace(dir, text, size) != 0)
+			goto fail;
+	}
+	return 0;
+fail:
+	close(dir->base_fd);
+	dir->base_fd = -1;
+	return -1;
+}
+
+void stepdir_remove(stepdir_t *dir, const psec_step_t *step)
+{
+	if (dir->fd >= 0) {
+		remove_entry(dir->base_fd, dir->name, dir->fd);
+		close(dir->fd);
+	}
+	if (dir->base_fd >= 0) {
+		sweep(dir->base_fd);
+		close(dir->base_fd);
+	}
+	dir->fd = dir->base_fd = -1;
+}

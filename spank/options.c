@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.c - see options.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "options.h"
+
+typedef enum { PATH, MECHS, PORTS, LEVEL, SECONDS } kind_t;
+
+/* Every option once: key, kind, place and default. */
+static const struct option {
+	const char *key;
+	kind_t kind;
+	size_t offset;
+	const char *dflt; /* NULL: none */
+} options[] = {
+	{ "mechanisms", MECHS, offsetof(psec_site_t, mechanisms), "munge" },
+	{ "pmixd", PATH, offsetof(psec_site_t, pmixd), PSEC_PMIXD },
+	{ "mechdir", PATH, offsetof(psec_site_t, mechdir), PSEC_MECHDIR },
+	{ "stepdir", PATH, offsetof(psec_site_t, stepdir), PSEC_STEPDIR },
+	{ "munge_socket", PATH, offsetof(psec_site_t, munge_socket), NULL },
+	{ "ports", PORTS, offsetof(psec_site_t, ports), NULL },
+	{ "loglevel", LEVEL, offsetof(psec_site_t, loglevel), "verbose" },
+	{ "start_timeout", SECONDS, offsetof(psec_site_t, start_timeout_s),
+	  "30" },
+	{ "timeout", SECONDS, offsetof(psec_site_t, timeout_s), "300" },
+};
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static const char *const levels[] = { "error", "info", "verbose", "debug",
+				      "debug2" };
+#define N_LEVELS (sizeof(levels) / sizeof(levels[0]))
+
+static bool parse_level(const char *value, int *level)
+{
+	for (size_t i = 0; i < N_LEVELS; i++)
+		if (!strcmp(value, levels[i])) {
+			*level = (int)i + 1;
+			return true;
+		}
+	return false;
+}
+
+static bool parse_int(const char *value, long min, long max, char end,
+		      const char **rest, int *out)
+{
+	char *stop;
+	long v;
+
+	errno = 0;
+	v = strtol(value, &stop, 10);
+	if (stop == value || *stop != end || errno || v < min || v > max)
+		return false;
+	if (rest)
+		*rest = stop + 1;
+	*out = (int)v;
+	return true;
+}
+
+static bool ports_ok(const char *value)
+{
+	const char *second = NULL;
+	int min, max;
+
+	return parse_int(value, 1, 65535, '-', &second, &min) &&
+	       parse_int(second, 1, 65535, '\0', NULL, &max) && min <= max;
+}
+
+static bool mechs_ok(const char *value)
+{
+	char out[PSEC_LIST_MAX];
+
+	return psec_list_filter(value, NULL, out, sizeof(out), NULL) ==
+		       PSEC_OK &&
+	       out[0];
+}
+
+static const char *expected(kind_t kind)
+{
+	switch (kind) {
+	case PATH:
+		return "an absolute path";
+	case MECHS:
+		return "names of mechanisms separated by commas";
+	case PORTS:
+		return "a range of ports such as 60001-60999";
+	case LEVEL:
+		return "error, info, verbose, debug or debug2";
+	case SECONDS:
+		break;
+	}
+	return "seconds, from 1 to 86400";
+}
+
+static bool set(psec_site_t *site, const struct option *opt, const char *value)
+{
+	void *field = (char *)site + opt->offset;
+	char *copy;
+
+	switch (opt->kind) {
+	case LEVEL:
+		return parse_level(value, field);
+	case SECONDS:
+		return parse_int(value, 1, 86400, '\0', NULL, field);
+	case PATH:
+		if (value[0] != '/')
+			return false;
+		break;
+	case MECHS:
+		if (!mechs_ok(value))
+			return false;
+		break;
+	case PORTS:
+		if (!ports_ok(value))
+			return false;
+		break;
+	}
+	copy = strdup(value);
+	if (!copy)
+		return false;
+	free(*(char **)field);
+	*(char **)field = copy;
+	return true;
+}
+
+static int refuse(psec_error_t *err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static int refuse(psec_error_t *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	err->code = PSEC_ERR_ARG;
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static int parse_word(psec_site_t *site, const char *word, psec_error_t *err)
+{
+	size_t len = strcspn(word, "=");
+
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct option *opt = &options[i];
+
+		if (strlen(opt->key) != len || strncmp(word, opt->key, len) != 0)
+			continue;
+		if (word[len] != '=' || !word[len + 1])
+			return refuse(err, "option '%s' needs a value: %s=%s",
+				      opt->key, opt->key, expected(opt->kind));
+		if (!set(site, opt, word + len + 1))
+			return refuse(err, "'%s': %s must be %s", word,
+				      opt->key, expected(opt->kind));
+		return 0;
+	}
+	return refuse(err,
+		      "unknown option '%.*s' behind spank_psec.so in "
+		      "plugstack.conf; see spank_psec(5) for the known ones",
+		      (int)len, word);
+}
+
+int options_parse(psec_site_t *site, int argc, char *const argv[],
+		  psec_error_t *err)
+{
+	memset(site, 0, sizeof(*site));
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (options[i].dflt && !set(site, &options[i], options[i].dflt))
+			return refuse(err, "no memory for the option %s",
+				      options[i].key);
+	for (int i = 0; i < argc; i++)
+		if (parse_word(site, argv[i], err) != 0)
+			return -1;
+	return 0;
+}

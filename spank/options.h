@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * options.h - the site's options: KEY=VALUE words behind spank_psec.so in
+ * plugstack.conf.  doc/man/spank_psec.5 describes them.
+ */
+#ifndef PSEC_OPTIONS_H
+#define PSEC_OPTIONS_H
+
+#include "psec.h"
+#include "step.h"
+
+/*
+ * Fill SITE with the defaults, then with the words of ARGV.  A word without
+ * a known key or with a bad value fails; the sentence names it.  Strings are
+ * malloc()ed; they are the caller's in any case.
+ */
+int options_parse(psec_site_t *site, int argc, char *const argv[],
+		  psec_error_t *err);
+
+#endif

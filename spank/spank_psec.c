@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * spank_psec.c - the SPANK plugin: who is this step (for mpi_pmix.so), and
+ * which mechanisms may its tasks use (PMIX_SECURITY_MODE, RFC0011).
+ *
+ * The site's list comes from plugstack.conf.  A user can narrow it with
+ * srun --psec=LIST, never widen it.  Works with any MPI plugin and in batch
+ * steps; then only the environment matters.  See spank(8).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <slurm/slurm.h>
+#include <slurm/spank.h>
+
+#include "options.h"
+#include "psec.h"
+#include "step.h"
+
+SPANK_PLUGIN(psec, 1)
+
+/* The one process context; the step record takes it over in slurmstepd. */
+static struct {
+	psec_site_t site;
+	char *user_mechs; /* --psec=LIST */
+} self;
+
+/* Longer lists are refused by libpsec as well; root copies, never reads. */
+static int take_user_list(int val, const char *list_arg, int remote)
+{
+	char list[PSEC_LIST_MAX];
+	psec_error_t err;
+
+	if (!list_arg || strlen(list_arg) >= PSEC_LIST_MAX) {
+		slurm_error("psec: --psec needs a list of mechanisms of at "
+			    "most %d bytes",
+			    PSEC_LIST_MAX - 1);
+		return -1;
+	}
+	if (!remote && psec_list_filter(list_arg, NULL, list, sizeof(list),
+					&err) != PSEC_OK) {
+		slurm_error("psec: --psec=%s: %s", list_arg, err.text);
+		return -1;
+	}
+	free(self.user_mechs);
+	self.user_mechs = strdup(list_arg);
+	return self.user_mechs ? 0 : -1;
+}
+
+static struct spank_option user_option = {
+	.name = (char *)"psec",
+	.arginfo = (char *)"LIST",
+	.usage = (char *)"[psec] use only these security mechanisms (names "
+			 "separated by commas), of those that the site allows",
+	.has_arg = 1,
+	.val = 0,
+	.cb = take_user_list,
+};
+
+/* The site's list, narrowed by the user's.  Runs as the user. */
+static int allowed_list(const psec_site_t *site, const char *user, char *list,
+			size_t size)
+{
+	psec_error_t err;
+
+	if (psec_list_filter(site->mechanisms, user, list, size, &err) !=
+	    PSEC_OK) {
+		slurm_error("psec: the list of mechanisms cannot be used: %s",
+			    err.text);
+		return -1;
+	}
+	if (!list[0]) {
+		slurm_error("psec: --psec=%s names none of the mechanisms "
+			    "that this site allows (%s)",
+			    user, site->mechanisms);
+		return -1;
+	}
+	return 0;
+}
+
+static uint32_t item_u32(spank_t sp, spank_item_t item, uint32_t dflt)
+{
+	uint32_t value;
+
+	return spank_get_item(sp, item, &value) == ESPANK_SUCCESS ? value
+								  : dflt;
+}
+
+static int fill_ids(spank_t sp, psec_step_t *step)
+{
+	gid_t *gids = NULL;
+	int n = 0;
+
+	if (spank_get_item(sp, S_JOB_UID, &step->uid) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_JOB_GID, &step->gid) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_JOB_SUPPLEMENTARY_GIDS, &gids, &n) !=
+		    ESPANK_SUCCESS)
+		return -1;
+	step->gids = calloc((size_t)n + 1, sizeof(*step->gids));
+	if (!step->gids)
+		return -1;
+	if (n > 0)
+		memcpy(step->gids, gids, (size_t)n * sizeof(*gids));
+	step->ngids = n;
+	return 0;
+}
+
+static int fill_ranks(spank_t sp, psec_step_t *step)
+{
+	step->ranks = calloc(step->nlocal + 1, sizeof(*step->ranks));
+	if (!step->ranks)
+		return -1;
+	for (uint32_t i = 0; i < step->nlocal; i++)
+		if (spank_get_item(sp, S_JOB_LOCAL_TO_GLOBAL_ID, i,
+				   &step->ranks[i]) != ESPANK_SUCCESS)
+			return -1;
+	return 0;
+}
+
+/* Nothing but what slurmd has checked; see design and doc/security.md. */
+static psec_step_t *make_record(spank_t sp)
+{
+	psec_step_t *step = calloc(1, sizeof(*step));
+
+	if (!step)
+		return NULL;
+	step->job_id = item_u32(sp, S_JOB_ID, NO_VAL);
+	step->step_id = item_u32(sp, S_JOB_STEPID, NO_VAL);
+	step->nnodes = item_u32(sp, S_JOB_NNODES, 0);
+	step->node_id = item_u32(sp, S_JOB_NODEID, 0);
+	step->ntasks = item_u32(sp, S_JOB_TOTAL_TASK_COUNT, 0);
+	step->nlocal = item_u32(sp, S_JOB_LOCAL_TASK_COUNT, 0);
+	if (fill_ids(sp, step) != 0 || fill_ranks(sp, step) != 0) {
+		free(step->gids);
+		free(step->ranks);
+		free(step);
+		return NULL;
+	}
+	step->site = self.site;
+	step->user_mechs = self.user_mechs;
+	memset(&self, 0, sizeof(self));
+	return step;
+}
+
+int slurm_spank_init(spank_t sp, int argc, char *argv[])
+{
+	psec_error_t err;
+
+	if (options_parse(&self.site, argc, argv, &err) != 0) {
+		slurm_error("psec: %s", err.text);
+		return -1;
+	}
+	switch (spank_context()) {
+	case S_CTX_LOCAL:
+	case S_CTX_REMOTE:
+	case S_CTX_ALLOCATOR:
+		return spank_option_register(sp, &user_option) == ESPANK_SUCCESS
+			       ? 0
+			       : -1;
+	default:
+		return 0;
+	}
+}
+
+int slurm_spank_init_post_opt(spank_t sp, int argc, char *argv[])
+{
+	char list[PSEC_LIST_MAX];
+	psec_step_t *step;
+
+	/* In srun: refuse a bad --psec before anything is launched. */
+	if (spank_context() == S_CTX_LOCAL)
+		return allowed_list(&self.site, self.user_mechs, list,
+				    sizeof(list));
+	if (spank_context() != S_CTX_REMOTE)
+		return 0;
+	step = make_record(sp);
+	if (!step) {
+		slurm_error("psec: Slurm does not tell who this step is");
+		return -1;
+	}
+	psec_step_set(step);
+	return 0;
+}
+
+/* In the task's process, as the user. */
+int slurm_spank_task_init(spank_t sp, int argc, char *argv[])
+{
+	const psec_step_t *step = psec_step_get(PSEC_STEP_ABI);
+	char list[PSEC_LIST_MAX];
+
+	if (!step || allowed_list(&step->site, step->user_mechs, list,
+				  sizeof(list)) != 0)
+		return -1;
+	if (spank_setenv(sp, "PMIX_SECURITY_MODE", list, 1) != ESPANK_SUCCESS) {
+		slurm_error("psec: cannot set PMIX_SECURITY_MODE");
+		return -1;
+	}
+	return 0;
+}
+
+int slurm_spank_task_exit(spank_t sp, int argc, char *argv[])
+{
+	int status = 0;
+
+	spank_get_item(sp, S_TASK_EXIT_STATUS, &status);
+	psec_step_task_exited(WIFSIGNALED(status));
+	return 0;
+}
+
+int slurm_spank_exit(spank_t sp, int argc, char *argv[])
+{
+	if (spank_context() != S_CTX_REMOTE)
+		return 0;
+	psec_step_end();
+	psec_step_set(NULL);
+	return 0;
+}

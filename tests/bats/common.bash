@@ -1,0 +1,218 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What the bats files share.  A file that needs a cluster starts its own in
+# setup_file, under a name of its own, and ends it in teardown_file.
+
+psec_repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+psec_cluster=$psec_repo/scripts/cluster
+# The cluster that cluster_exec and srun_as mean.
+export PSEC_CLUSTER=${PSEC_CLUSTER:-psec}
+
+# run_psec COMMAND...: bats' run, and prints the command, its output and its
+# status, which bats shows when the test fails.
+run_psec() {
+    run "$@"
+    echo "+ $*"
+    # bats sets these two.
+    # shellcheck disable=SC2154
+    echo "$output"
+    # shellcheck disable=SC2154
+    echo "status: $status"
+}
+
+# succeeds COMMAND..., refuses COMMAND...: run_psec and the check of its status.
+succeeds() {
+    run_psec "$@"
+    (( status == 0 ))
+}
+
+refuses() {
+    run_psec "$@"
+    (( status != 0 ))
+}
+
+# says TEXT: is TEXT in the output of the last run?
+says() {
+    [[ $output == *"$1"* ]] || {
+        echo "not said: $1"
+        return 1
+    }
+}
+
+# wait_for SECONDS COMMAND...: polls until COMMAND succeeds; a test that needs
+# a bare sleep has a race.  Shows the last try's output only.
+wait_for() {
+    local end=$(( SECONDS + $1 )) seconds=$1 said=$BATS_TEST_TMPDIR/wait_for
+    shift
+    until "$@" > "$said" 2>&1; do
+        if (( SECONDS > end )); then
+            cat "$said"
+            echo "not so after $seconds s: $*"
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+# cluster_up [OPTION]...: starts PSEC_CLUSTER.  Descriptor 3 is bats' own, and
+# bats waits for everyone who holds it.
+cluster_up() {
+    "$psec_cluster" up "$@" 3>&-
+}
+
+cluster_down() {
+    "$psec_cluster" down "$@"
+}
+
+# cluster_exec [--user USER] [--node NODE] [--] COMMAND...: runs COMMAND in
+# PSEC_CLUSTER, as root on the head unless told otherwise.
+cluster_exec() {
+    "$psec_cluster" exec "$@" 3>&-
+}
+
+# on NODE COMMAND...
+on() {
+    local node=$1
+    shift
+    cluster_exec --node "$node" -- "$@"
+}
+
+# srun_as USER ARGUMENT...: srun as USER on the head, for a minute at most.
+srun_as() {
+    local user=$1
+    shift
+    cluster_exec --user "$user" -- timeout --kill-after=10 "${PSEC_SRUN_TIMEOUT_S:-60}" srun "$@"
+}
+
+# The files of PSEC_CLUSTER; shared/ among them is for everyone.
+cluster_dir() {
+    printf '%s/%s\n' "${PSEC_CLUSTER_DIR:-/var/lib/psec-cluster}" "$PSEC_CLUSTER"
+}
+
+# --- clusters with our plugin ------------------------------------------------
+
+# The build whose programs the tests run; scripts/test sets it.
+psec_build=${PSEC_BUILD:-$psec_repo/build}
+export PSEC_INSTALL=${PSEC_INSTALL:-$psec_build/stage}
+
+# own_cluster [OPTION]...: for setup_file.  A cluster under a name of this
+# file's own, with the PMIx programs of tests/clients in its shared/bin.  The
+# build itself may lie where users cannot get at it.
+own_cluster() {
+    export PSEC_CLUSTER=${PSEC_TEST_PREFIX:-bats}$$
+    cluster_up "$@"
+    mkdir "$(cluster_dir)/shared/bin"
+    find "$psec_build/tests/clients" -maxdepth 1 -name 'c-*' -type f -executable \
+        -exec cp -t "$(cluster_dir)/shared/bin" {} +
+}
+
+# nodes: the names of PSEC_CLUSTER's nodes.
+nodes() {
+    cat "$(cluster_dir)/run/nodes"
+}
+
+# --- steps -------------------------------------------------------------------
+
+# step ARGUMENT...: a step of psecalice's with our plugin, in the foreground.
+step() {
+    srun_as psecalice --mpi=pmix "$@"
+}
+
+# step_begin ARGUMENT...: the same in the background.
+step_begin() {
+    step_out=$BATS_TEST_TMPDIR/step.out
+    step_command="srun $*"
+    : > "$step_out"
+    step "$@" > "$step_out" 2>&1 3>&- &
+    step_pid=$!
+}
+
+# step_end: waits for it and sets status and output like bats' run.
+step_end() {
+    status=0
+    wait "$step_pid" || status=$?
+    step_pid=
+    output=$(< "$step_out")
+    mapfile -t lines < "$step_out"
+    printf '+ %s (in the background)\n%s\nstatus: %s\n' "$step_command" "$output" "$status"
+}
+
+# step_runs PROGRAM [NODE]...: waits until PROGRAM of a background step runs on
+# the nodes, by default on all.
+step_runs() {
+    local program=$1 node
+    shift
+    (( $# )) || read -ra _nodes < <(nodes)
+    for node in "${@:-${_nodes[@]}}"; do
+        wait_for 20 on "$node" pgrep -x "$program"
+    done
+}
+
+# on_each COMMAND...: runs COMMAND on every node.
+on_each() {
+    local node
+    for node in $(nodes); do
+        on "$node" "$@"
+    done
+}
+
+# What a step could leave on a node: processes of ours, of Slurm and of the
+# users, and step directories.
+# shellcheck disable=SC2016
+traces_of_steps() {
+    on_each sh -c '
+        pgrep -l -x "psec-pmixd|slurmstepd"
+        ps -o user=,args= -u psecalice -u psecbob
+        find /run/psec -mindepth 1 2> /dev/null
+        :'
+}
+
+nothing_left() {
+    local found
+    found=$(traces_of_steps)
+    [[ -z $found ]] || {
+        echo "left on the nodes: $found"
+        return 1
+    }
+}
+
+# leaves_nothing: no step is running any more, and none has left anything.
+leaves_nothing() {
+    wait_for 20 nothing_left
+}
+
+# end_steps: for teardown, so that a failed test does not spoil the next one.
+end_steps() {
+    cluster_exec -- scancel --quiet -u psecalice || :
+    cluster_exec -- scancel --quiet -u psecbob || :
+    if [[ -n ${step_pid:-} ]]; then
+        wait "$step_pid" || :
+        step_pid=
+    fi
+    leaves_nothing
+}
+
+# --- logs --------------------------------------------------------------------
+
+# mark_logs: from here on.  log_of NODE: what the node's slurmd and slurmstepd
+# have logged since.
+mark_logs() {
+    local node
+    for node in $(nodes); do
+        stat -c %s "$(cluster_dir)/log/$node.log" > "$BATS_TEST_TMPDIR/mark.$node"
+    done
+}
+
+log_of() {
+    tail -c "+$(( $(cat "$BATS_TEST_TMPDIR/mark.$1") + 1 ))" "$(cluster_dir)/log/$1.log"
+}
+
+# log_says NODE TEXT
+log_says() {
+    log_of "$1" | grep -F -- "$2" || {
+        echo "not in the log of $1: $2"
+        log_of "$1" | tail -n 20
+        return 1
+    }
+}

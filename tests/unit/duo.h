@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * duo.h - both ends of a handshake in one process, without a socket, and a
+ * tap on the line between them.
+ */
+#ifndef TEST_DUO_H
+#define TEST_DUO_H
+
+#include "psec.h"
+
+#define DUO_FRAME_MAX (16 * 1024)
+
+/* The messages of a handshake in their order. */
+enum {
+	DUO_HELLO,
+	DUO_CHALLENGE,
+	DUO_CLIENT_PROOF,
+	DUO_SERVER_PROOF,
+	DUO_CONFIRM,
+	DUO_MESSAGES
+};
+
+typedef struct {
+	psec_handshake_t *hs;
+	psec_code_t rc; /* the first failure */
+	psec_error_t err;
+	uint8_t inbox[DUO_FRAME_MAX];
+	size_t inbox_len;
+} duo_end_t;
+
+typedef struct {
+	duo_end_t client, server;
+	size_t chunk; /* deliver in pieces of this many bytes; 0: whole */
+	/*
+	 * Sees, and may alter, message number MESSAGE on its way; *LEN may
+	 * shrink.  May be NULL.
+	 */
+	void (*tap)(void *arg, size_t message, uint8_t *bytes, size_t *len);
+	void *arg;
+	size_t messages; /* how many were sent */
+} duo_t;
+
+/* Move bytes and do work until neither end can go on. */
+void duo_run(duo_t *duo);
+
+/* Destroys both handshakes. */
+void duo_clear(duo_t *duo);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The site's options in plugstack.conf: what is wrong is named. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "options.h"
+
+static void free_site(psec_site_t *site)
+{
+	free(site->mechanisms);
+	free(site->pmixd);
+	free(site->mechdir);
+	free(site->stepdir);
+	free(site->munge_socket);
+	free(site->ports);
+}
+
+static void expect_refusal(const char *word, const char *sentence)
+{
+	char *argv[] = { (char *)(uintptr_t)word };
+	psec_error_t err;
+	psec_site_t site;
+
+	assert_refused(options_parse(&site, 1, argv, &err) ? err.code : PSEC_OK,
+		       &err, PSEC_ERR_ARG, sentence);
+	free_site(&site);
+}
+
+static void without_options_there_are_defaults(void **state)
+{
+	psec_error_t err;
+	psec_site_t site;
+
+	assert_int_equal(options_parse(&site, 0, NULL, &err), 0);
+	assert_string_equal(site.mechanisms, "munge");
+	assert_non_null(site.pmixd);
+	assert_null(site.munge_socket);
+	assert_null(site.ports);
+	assert_int_equal(site.loglevel, 3);
+	assert_true(site.start_timeout_s > 0 && site.timeout_s > 0);
+	free_site(&site);
+}
+
+static void options_take_their_values(void **state)
+{
+	char *argv[] = { (char *)"mechanisms=munge,native",
+			 (char *)"pmixd=/opt/x",
+			 (char *)"ports=60000-60100",
+			 (char *)"loglevel=debug",
+			 (char *)"timeout=5",
+			 (char *)"munge_socket=/run/m" };
+	psec_error_t err;
+	psec_site_t site;
+
+	assert_int_equal(options_parse(&site, 6, argv, &err), 0);
+	assert_string_equal(site.mechanisms, "munge,native");
+	assert_string_equal(site.pmixd, "/opt/x");
+	assert_string_equal(site.ports, "60000-60100");
+	assert_string_equal(site.munge_socket, "/run/m");
+	assert_int_equal(site.loglevel, 4);
+	assert_int_equal(site.timeout_s, 5);
+	free_site(&site);
+}
+
+static void an_unknown_option_is_named(void **state)
+{
+	expect_refusal("frobnicate=1", "unknown option 'frobnicate'");
+	expect_refusal("mechanism=munge", "unknown option 'mechanism'");
+	expect_refusal("mechanismsx=munge", "unknown option 'mechanismsx'");
+	expect_refusal("", "unknown option ''");
+	expect_refusal("=x", "unknown option ''");
+}
+
+static void a_bad_value_is_named_with_what_is_expected(void **state)
+{
+	expect_refusal("pmixd=relative", "pmixd must be an absolute path");
+	expect_refusal("pmixd=", "option 'pmixd' needs a value");
+	expect_refusal("pmixd", "option 'pmixd' needs a value");
+	expect_refusal("mechanisms=mun ge", "mechanisms must be names");
+	expect_refusal("mechanisms=,", "mechanisms must be names");
+	expect_refusal("ports=5", "a range of ports");
+	expect_refusal("ports=9-5", "a range of ports");
+	expect_refusal("ports=1-65536", "a range of ports");
+	expect_refusal("ports=1-2x", "a range of ports");
+	expect_refusal("loglevel=9", "error, info, verbose");
+	expect_refusal("timeout=0", "seconds, from 1");
+	expect_refusal("timeout=5s", "seconds, from 1");
+	expect_refusal("start_timeout=-1", "seconds, from 1");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_options_there_are_defaults),
+		cmocka_unit_test(options_take_their_values),
+		cmocka_unit_test(an_unknown_option_is_named),
+		cmocka_unit_test(a_bad_value_is_named_with_what_is_expected),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
