@@ -32,16 +32,17 @@ static psec_code_t check_request(const psec_cred_request_t *req,
 	return PSEC_OK;
 }
 
-static psec_code_t find_issuer(const psec_t *psec, const char *name,
-			       const mech_t **mech, psec_error_t *err)
+/* Mechanism NAME, if it has credentials; NULL: *RC and ERR say why not. */
+static const mech_t *find_issuer(const psec_t *psec, const char *name,
+				 psec_code_t *rc, psec_error_t *err)
 {
-	psec_code_t rc;
+	const mech_t *mech = mech_find(psec, name, rc, err);
 
-	rc = mech_find(psec, name, mech, err);
-	if (!rc && !(*mech)->vt->cred_create)
-		rc = psec_fail(err, PSEC_ERR_UNAVAILABLE,
-			       "mechanism %s has no credentials", name);
-	return rc;
+	if (!mech || mech->vt->cred_create)
+		return mech;
+	*rc = psec_fail(err, PSEC_ERR_UNAVAILABLE,
+			"mechanism %s has no credentials", name);
+	return NULL;
 }
 
 psec_code_t psec_cred_create(psec_t *psec, const char *mech,
@@ -57,10 +58,12 @@ psec_code_t psec_cred_create(psec_t *psec, const char *mech,
 		return psec_fail(err, PSEC_ERR_ARG,
 				 "no place for the credential");
 	rc = check_request(req, err);
-	if (!rc)
-		rc = find_issuer(psec, mech, &m, err);
-	if (!rc)
-		rc = m->vt->cred_create(m->state, req, &blob, &blob_len, err);
+	if (rc)
+		return rc;
+	m = find_issuer(psec, mech, &rc, err);
+	if (!m)
+		return rc;
+	rc = m->vt->cred_create(m->state, req, &blob, &blob_len, err);
 	if (rc)
 		return rc;
 	if (blob_len > PSEC_CRED_MAX) {
@@ -118,9 +121,10 @@ psec_code_t psec_cred_validate(psec_t *psec, const char *mech, const void *cred,
 	if (!info)
 		return psec_fail(err, PSEC_ERR_ARG, "no place for the result");
 	rc = check_blob(cred, len, err);
-	if (!rc)
-		rc = find_issuer(psec, mech, &m, err);
 	if (rc)
+		return rc;
+	m = find_issuer(psec, mech, &rc, err);
+	if (!m)
 		return rc;
 	found = calloc(1, sizeof(*found));
 	if (!found)

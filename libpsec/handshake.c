@@ -115,14 +115,14 @@ static psec_code_t start_server(psec_handshake_t *hs, psec_error_t *err)
 static psec_code_t select_mech(psec_handshake_t *hs, const char *mechs,
 			       psec_error_t *err)
 {
-	const char *name;
+	const char *name = NULL;
 	psec_code_t rc;
 
 	rc = psec_list_filter(mechs, NULL, hs->mechs, sizeof(hs->mechs), err);
 	if (!rc)
 		rc = psec_select(hs->psec, hs->mechs, &name, err);
 	if (!rc)
-		rc = mech_find(hs->psec, name, &hs->mech, err);
+		hs->mech = mech_find(hs->psec, name, &rc, err);
 	return rc;
 }
 
@@ -223,8 +223,8 @@ static psec_code_t on_hello(psec_handshake_t *hs, psec_error_t *err)
 					    "the client chose mechanism '%s', "
 					    "but only '%.200s' is allowed",
 					    hello.mech, hs->mechs));
-	rc = mech_find(hs->psec, hello.mech, &hs->mech, err);
-	if (rc)
+	hs->mech = mech_find(hs->psec, hello.mech, &rc, err);
+	if (!hs->mech)
 		return refuse(hs, rc);
 	memcpy(hs->hello, body.pos, body.left);
 	hs->hello_len = body.left;

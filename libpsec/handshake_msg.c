@@ -110,7 +110,7 @@ static bool body_len_ok(hs_type_t type, size_t len)
 {
 	switch (type) {
 	case HS_HELLO:
-		return len >= HS_NONCE_LEN + 1 + 2 && len <= HS_HELLO_MAX;
+		return len >= HS_HELLO_MIN && len <= HS_HELLO_MAX;
 	case HS_CHALLENGE:
 		return len == HS_CHALLENGE_LEN;
 	case HS_PROOF:

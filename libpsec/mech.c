@@ -106,8 +106,15 @@ static psec_code_t load(mech_t *mech, const psec_options_t *opt)
 
 void mech_load(mech_t *mech, const psec_options_t *opt)
 {
-	if (load(mech, opt) != PSEC_OK)
-		mech_unload(mech);
+	if (load(mech, opt) == PSEC_OK)
+		return;
+	/* A third party's open() may have broken its promise. */
+	if (mech->why.code == PSEC_OK)
+		(void)psec_fail(&mech->why, PSEC_ERR_PLUGIN,
+				"mechanism %s cannot be loaded: its open() "
+				"fails and does not say why",
+				mech->name);
+	mech_unload(mech);
 }
 
 void mech_unload(mech_t *mech)
@@ -121,28 +128,31 @@ void mech_unload(mech_t *mech)
 	mech->dl = NULL;
 }
 
-psec_code_t mech_find(const psec_t *psec, const char *name, const mech_t **mech,
-		      psec_error_t *err)
+const mech_t *mech_find(const psec_t *psec, const char *name, psec_code_t *rc,
+			psec_error_t *err)
 {
 	const mech_t *m;
 	size_t i;
 
-	if (!psec || !name)
-		return psec_fail(err, PSEC_ERR_ARG,
-				 "no context, or no name of a mechanism");
+	if (!psec || !name) {
+		*rc = psec_fail(err, PSEC_ERR_ARG,
+				"no context, or no name of a mechanism");
+		return NULL;
+	}
 	for (i = 0; i < psec->nmechs; i++) {
 		m = &psec->mechs[i];
 		if (strcmp(m->name, name) != 0)
 			continue;
-		if (!m->vt)
-			return psec_fail(err, m->why.code, "%s", m->why.text);
-		*mech = m;
-		return PSEC_OK;
+		if (m->vt)
+			return m;
+		*rc = psec_fail(err, m->why.code, "%s", m->why.text);
+		return NULL;
 	}
-	return psec_fail(err, PSEC_ERR_NO_MECH,
-			 "mechanism '%.64s' is not among those that this "
-			 "context was made with",
-			 name);
+	*rc = psec_fail(err, PSEC_ERR_NO_MECH,
+			"mechanism '%.64s' is not among those that this "
+			"context was made with",
+			name);
+	return NULL;
 }
 
 bool psec_mech_get(const psec_t *psec, size_t index, psec_mech_info_t *info)
@@ -163,8 +173,8 @@ psec_code_t psec_mech_probe(psec_t *psec, const char *name, psec_error_t *err)
 	const mech_t *mech;
 	psec_code_t rc;
 
-	rc = mech_find(psec, name, &mech, err);
-	if (rc)
+	mech = mech_find(psec, name, &rc, err);
+	if (!mech)
 		return rc;
 	return mech->vt->probe(mech->state, err);
 }

@@ -132,7 +132,7 @@ psec_code_t psec_create(psec_t **psec, const psec_options_t *opt,
 			psec_error_t *err)
 {
 	char list[PSEC_LIST_MAX + 1];
-	psec_options_t full;
+	psec_options_t full = { .size = 0 };
 	psec_error_t why;
 	psec_t *p = NULL;
 	psec_code_t rc;

@@ -144,6 +144,14 @@ psec_code_t psec_mech_probe(psec_t *psec, const char *name, psec_error_t *err);
 psec_code_t psec_select(const psec_t *psec, const char *list, const char **name,
 			psec_error_t *err);
 
+/*
+ * The uid of the process at the other end of the connected socket FD, by the
+ * kernel's word: SO_PEERCRED for a unix socket, the owner of the peer's
+ * socket for TCP over loopback (0 also where that socket has been closed).
+ * PSEC_ERR_UNAVAILABLE for any other connection.  Any thread; does not block.
+ */
+psec_code_t psec_peer_uid(int fd, uid_t *uid, psec_error_t *err);
+
 /* -- credentials -------------------------------------------------------- */
 
 typedef struct {
@@ -211,14 +219,14 @@ typedef enum { PSEC_CLIENT = 1, PSEC_SERVER = 2 } psec_role_t;
 #define PSEC_KEY_LEN	 32
 
 typedef struct {
-	size_t size; /* sizeof(psec_handshake_options_t) */
-	psec_role_t role;
+	size_t size;	     /* sizeof(psec_handshake_options_t) */
 	const char *mechs;   /* client: what to choose from; server: allowed.
 				Required: there is no default */
 	const void *binding; /* what both ends must know: purpose, job, step */
 	size_t binding_len;
 	const void *intro; /* client: bytes to tell the server, authenticated */
 	size_t intro_len;
+	psec_role_t role;
 	uid_t expect_uid; /* the peer's uid; (uid_t)-1: accept any */
 } psec_handshake_options_t;
 

@@ -43,9 +43,9 @@ bool list_name_ok(const char *name, size_t len);
 void mech_load(mech_t *mech, const psec_options_t *opt);
 void mech_unload(mech_t *mech);
 
-/* Find NAME among the context's mechanisms, loaded. */
-psec_code_t mech_find(const psec_t *psec, const char *name, const mech_t **mech,
-		      psec_error_t *err);
+/* NAME among the context's mechanisms, loaded; NULL: *RC and ERR say why. */
+const mech_t *mech_find(const psec_t *psec, const char *name, psec_code_t *rc,
+			psec_error_t *err);
 
 /* -- cred.c ------------------------------------------------------------- */
 

@@ -24,6 +24,7 @@ struct abort_agent {
 	int fd;
 	int wake[2]; /* closing [1] ends the thread */
 	uint16_t port;
+	char *mechdir, *munge_socket;
 	psec_t *psec; /* made when the first peer comes */
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -122,8 +123,12 @@ static void accept_one(abort_agent_t *agent)
 	if (!take_place(agent))
 		goto refuse;
 	if (!agent->psec) {
-		const psec_options_t opt = { .size = sizeof(opt),
-					     .mechs = "munge" };
+		const psec_options_t opt = {
+			.size = sizeof(opt),
+			.plugin_dir = agent->mechdir,
+			.mechs = "munge",
+			.munge_socket = agent->munge_socket,
+		};
 
 		if (psec_create(&agent->psec, &opt, &err) != PSEC_OK)
 			goto give_back;
@@ -226,7 +231,21 @@ static int start_thread(abort_agent_t *agent)
 	return rc;
 }
 
-abort_agent_t *abort_agent_start(uint32_t job_id, uint32_t step_id)
+static bool copy_option(char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return *to || !from;
+}
+
+static void agent_free(abort_agent_t *agent)
+{
+	free(agent->mechdir);
+	free(agent->munge_socket);
+	free(agent);
+}
+
+abort_agent_t *abort_agent_start(uint32_t job_id, uint32_t step_id,
+				 const char *mechdir, const char *munge_socket)
 {
 	abort_agent_t *agent = calloc(1, sizeof(*agent));
 
@@ -238,8 +257,9 @@ abort_agent_t *abort_agent_start(uint32_t job_id, uint32_t step_id)
 	pthread_mutex_init(&agent->lock, NULL);
 	pthread_cond_init(&agent->idle, NULL);
 	agent->fd = listen_any(&agent->port);
-	if (agent->fd < 0 || pipe2(agent->wake, O_CLOEXEC) != 0 ||
-	    start_thread(agent) != 0)
+	if (!copy_option(&agent->mechdir, mechdir) ||
+	    !copy_option(&agent->munge_socket, munge_socket) || agent->fd < 0 ||
+	    pipe2(agent->wake, O_CLOEXEC) != 0 || start_thread(agent) != 0)
 		goto fail;
 	return agent;
 fail:
@@ -249,7 +269,7 @@ fail:
 		close(agent->wake[0]);
 		close(agent->wake[1]);
 	}
-	free(agent);
+	agent_free(agent);
 	return NULL;
 }
 
@@ -276,6 +296,6 @@ int abort_agent_stop(abort_agent_t *agent)
 	psec_destroy(agent->psec);
 	pthread_cond_destroy(&agent->idle);
 	pthread_mutex_destroy(&agent->lock);
-	free(agent);
+	agent_free(agent);
 	return status;
 }

@@ -133,6 +133,7 @@ static uint32_t env_number(char **env, const char *name)
 /* Runs in the task's process, as the user; its stderr is srun's. */
 static int refuse_task(const psec_mpi_task_info_t *task, char **env)
 {
+	errno = ECANCELED; /* slurmstepd prints it in a line of its own */
 	if (task->ltaskid != 0)
 		return SLURM_ERROR;
 	slurm_error("mpi/pmix: %s", self.failure);
@@ -189,9 +190,12 @@ static char *encode_layout(const slurm_step_layout_t *layout)
 static void start_abort_agent(abort_agent_t **agent,
 			      const psec_mpi_step_info_t *info, char ***env)
 {
+	const psec_step_t *step = psec_step_get(PSEC_STEP_ABI);
 	char port[16];
 
-	*agent = abort_agent_start(info->step_id.job_id, info->step_id.step_id);
+	*agent = abort_agent_start(info->step_id.job_id, info->step_id.step_id,
+				   step ? step->site.mechdir : NULL,
+				   step ? step->site.munge_socket : NULL);
 	if (!*agent) {
 		slurm_info("mpi/pmix: cannot listen for aborts: %s; the "
 			   "status of an abort will be lost",
@@ -209,9 +213,11 @@ typedef struct {
 EXPORT void *mpi_p_client_prelaunch(const psec_mpi_step_info_t *info,
 				    char ***env)
 {
-	client_t *client = calloc(1, sizeof(*client));
-	char *map = client ? encode_layout(info->step_layout) : NULL;
+	client_t *client;
+	char *map;
 
+	client = calloc(1, sizeof(*client));
+	map = client ? encode_layout(info->step_layout) : NULL;
 	if (!map) {
 		slurm_error("mpi/pmix: no memory for the step's task map");
 		free(client);

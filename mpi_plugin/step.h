@@ -28,7 +28,7 @@ typedef struct {
 	char *ports;	     /* "MIN-MAX" for links; NULL: any */
 	int loglevel;	     /* 1 error … 5 debug2 */
 	int start_timeout_s; /* psec-pmixd must be ready by then */
-	int timeout_s;	     /* links, fences and direct modexes */
+	int timeout_s;	     /* for a link to another node to come up */
 } psec_site_t;
 
 typedef struct {
@@ -47,7 +47,10 @@ typedef struct {
 	psec_site_t site;
 } psec_step_t;
 
-/* The record, or NULL where spank_psec.so has not been there. */
+/*
+ * The record, or NULL where spank_psec.so has not been there.  In srun only
+ * `site` is filled in.
+ */
 const psec_step_t *psec_step_get(int abi);
 
 /* Hand over a record (its memory too).  NULL: forget and free it. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +61,16 @@ fail:
 	return -1;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 /* Empty the directory FD with the rights of its owner. */
-static void empty_as_owner(int fd)
+static void empty_as_owner(int fd, int timeout_ms)
 {
 	static char *const argv[] = { (char *)"/usr/bin/find",
 				      (char *)".",
@@ -80,20 +89,29 @@ static void empty_as_owner(int fd)
 	owner.uid = st.st_uid;
 	owner.gid = st.st_gid;
 	if (launch_start(&owner, fd, argv, &finder) == 0)
-		launch_end(&finder, REMOVE_TIMEOUT_MS);
+		launch_end(&finder, timeout_ms);
 }
 
-/* Remove the directory NAME, whose lock we hold through FD. */
+static bool not_empty(int error)
+{
+	return error == ENOTEMPTY || error == EEXIST;
+}
+
+/*
+ * Remove the directory NAME, whose lock we hold through FD.  What empties it
+ * is a child of slurmstepd, and where processes are tracked by their parents
+ * a step that is being killed takes it along: then it is started again.
+ */
 static void remove_entry(int base_fd, const char *name, int fd)
 {
-	if (unlinkat(base_fd, name, AT_REMOVEDIR) == 0)
-		return;
-	if (errno == ENOTEMPTY || errno == EEXIST) {
-		empty_as_owner(fd);
-		if (unlinkat(base_fd, name, AT_REMOVEDIR) == 0)
-			return;
+	int64_t end_ms = now_ms() + REMOVE_TIMEOUT_MS;
+	int rc = unlinkat(base_fd, name, AT_REMOVEDIR);
+
+	while (rc != 0 && not_empty(errno) && now_ms() < end_ms) {
+		empty_as_owner(fd, (int)(end_ms - now_ms()));
+		rc = unlinkat(base_fd, name, AT_REMOVEDIR);
 	}
-	if (errno != ENOENT)
+	if (rc != 0 && errno != ENOENT)
 		slurm_info("mpi/pmix: step directory %s is left behind: %s; "
 			   "a later step will try again",
 			   name, strerror(errno));

@@ -149,7 +149,8 @@ static int parse_word(psec_site_t *site, const char *word, psec_error_t *err)
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		const struct option *opt = &options[i];
 
-		if (strlen(opt->key) != len || strncmp(word, opt->key, len) != 0)
+		if (strlen(opt->key) != len ||
+		    strncmp(word, opt->key, len) != 0)
 			continue;
 		if (word[len] != '=' || !word[len + 1])
 			return refuse(err, "option '%s' needs a value: %s=%s",

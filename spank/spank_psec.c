@@ -119,13 +119,22 @@ static int fill_ranks(spank_t sp, psec_step_t *step)
 	return 0;
 }
 
+/* The options are the record's from now on. */
+static void hand_over(psec_step_t *step)
+{
+	step->site = self.site;
+	step->user_mechs = self.user_mechs;
+	memset(&self, 0, sizeof(self));
+	psec_step_set(step);
+}
+
 /* Nothing but what slurmd has checked; see design and doc/security.md. */
-static psec_step_t *make_record(spank_t sp)
+static int make_record(spank_t sp)
 {
 	psec_step_t *step = calloc(1, sizeof(*step));
 
 	if (!step)
-		return NULL;
+		return -1;
 	step->job_id = item_u32(sp, S_JOB_ID, NO_VAL);
 	step->step_id = item_u32(sp, S_JOB_STEPID, NO_VAL);
 	step->nnodes = item_u32(sp, S_JOB_NNODES, 0);
@@ -136,12 +145,10 @@ static psec_step_t *make_record(spank_t sp)
 		free(step->gids);
 		free(step->ranks);
 		free(step);
-		return NULL;
+		return -1;
 	}
-	step->site = self.site;
-	step->user_mechs = self.user_mechs;
-	memset(&self, 0, sizeof(self));
-	return step;
+	hand_over(step);
+	return 0;
 }
 
 int slurm_spank_init(spank_t sp, int argc, char *argv[])
@@ -169,18 +176,22 @@ int slurm_spank_init_post_opt(spank_t sp, int argc, char *argv[])
 	char list[PSEC_LIST_MAX];
 	psec_step_t *step;
 
-	/* In srun: refuse a bad --psec before anything is launched. */
-	if (spank_context() == S_CTX_LOCAL)
-		return allowed_list(&self.site, self.user_mechs, list,
-				    sizeof(list));
-	if (spank_context() != S_CTX_REMOTE)
-		return 0;
-	step = make_record(sp);
-	if (!step) {
+	if (spank_context() == S_CTX_REMOTE) {
+		if (make_record(sp) == 0)
+			return 0;
 		slurm_error("psec: Slurm does not tell who this step is");
 		return -1;
 	}
-	psec_step_set(step);
+	/* srun with several components comes here for each of them. */
+	if (spank_context() != S_CTX_LOCAL || !self.site.mechanisms)
+		return 0;
+	/* In srun: refuse a bad --psec before anything is launched. */
+	if (allowed_list(&self.site, self.user_mechs, list, sizeof(list)) != 0)
+		return -1;
+	step = calloc(1, sizeof(*step));
+	if (!step)
+		return -1;
+	hand_over(step);
 	return 0;
 }
 
@@ -211,9 +222,8 @@ int slurm_spank_task_exit(spank_t sp, int argc, char *argv[])
 
 int slurm_spank_exit(spank_t sp, int argc, char *argv[])
 {
-	if (spank_context() != S_CTX_REMOTE)
-		return 0;
-	psec_step_end();
+	if (spank_context() == S_CTX_REMOTE)
+		psec_step_end();
 	psec_step_set(NULL);
 	return 0;
 }

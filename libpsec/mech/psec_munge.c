@@ -156,7 +156,7 @@ static psec_code_t munge_create(void *state, const psec_cred_request_t *req,
 				void **cred, size_t *len, psec_error_t *err)
 {
 	const munge_state_t *st = state;
-	munge_ctx_t ctx;
+	munge_ctx_t ctx = NULL;
 	munge_err_t e;
 	psec_code_t rc;
 	char *text = NULL;
@@ -352,11 +352,8 @@ static psec_code_t munge_probe(void *state, psec_error_t *err)
 	req.ttl_s = 1;
 	req.for_uid = geteuid();
 	rc = munge_create(state, &req, &cred, &len, err);
-	if (rc)
-		return rc;
-	explicit_bzero(cred, len);
 	free(cred);
-	return PSEC_OK;
+	return rc;
 }
 
 static void munge_close(void *state)

@@ -18,12 +18,9 @@
 
 #include "psec_mech.h"
 
-/* A line of text, then the payload as it is. */
-#define MARK "PSEC-NONE-1 proves nothing:"
-#define FORMAT                                                                 \
-	MARK " uid=%" PRIu32 " gid=%" PRIu32 " issued=%" PRId64                \
-	     " expires=%" PRId64 " for-uid=%" PRIu32 " for-gid=%" PRIu32 "\n"
-#define LINE_MAX_ 256
+/* A line of text that begins with it, then the payload as it is. */
+#define MARK	  "PSEC-NONE-1 proves nothing:"
+#define LINE_SIZE 256
 
 typedef struct {
 	uint32_t uid, gid, for_uid, for_gid;
@@ -32,8 +29,12 @@ typedef struct {
 
 static int write_claim(const claim_t *c, char *line)
 {
-	return snprintf(line, LINE_MAX_, FORMAT, c->uid, c->gid, c->issued_s,
-			c->expires_s, c->for_uid, c->for_gid);
+	return snprintf(line, LINE_SIZE,
+			MARK " uid=%" PRIu32 " gid=%" PRIu32 " issued=%" PRId64
+			     " expires=%" PRId64 " for-uid=%" PRIu32
+			     " for-gid=%" PRIu32 "\n",
+			c->uid, c->gid, c->issued_s, c->expires_s, c->for_uid,
+			c->for_gid);
 }
 
 static bool read_number(const char **pos, const char *label, int64_t *value)
@@ -53,7 +54,7 @@ static bool read_claim(const char *line, claim_t *c)
 {
 	int64_t uid, gid, for_uid, for_gid;
 	const char *pos = line + strlen(MARK);
-	char again[LINE_MAX_];
+	char again[LINE_SIZE];
 
 	if (strncmp(line, MARK, strlen(MARK)) != 0)
 		return false;
@@ -82,7 +83,7 @@ static psec_code_t none_create(void *state, const psec_cred_request_t *req,
 	c.expires_s = req->ttl_s ? c.issued_s + req->ttl_s : 0;
 	c.for_uid = req->for_uid;
 	c.for_gid = req->for_gid;
-	blob = malloc(LINE_MAX_ + req->payload_len + 1);
+	blob = malloc(LINE_SIZE + req->payload_len + 1);
 	if (!blob)
 		return psec_fail(err, PSEC_ERR_NOMEM,
 				 "no memory for a credential");
@@ -129,7 +130,7 @@ static psec_code_t none_validate(void *state, const void *cred, size_t len,
 				 psec_cred_info_t *info, psec_error_t *err)
 {
 	const char *newline = memchr(cred, '\n', len);
-	char line[LINE_MAX_] = "";
+	char line[LINE_SIZE] = "";
 	size_t line_len = 0;
 	claim_t c;
 	psec_code_t rc;

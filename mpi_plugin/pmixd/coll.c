@@ -55,6 +55,7 @@ struct header {
 struct early {
 	TAILQ_ENTRY(early) next;
 	uint32_t from;
+	struct header header; /* of the bytes below */
 	size_t len;
 	uint8_t msg[];
 };
@@ -241,24 +242,31 @@ static const char *decode_header(struct header *h, const void *msg, size_t len)
 	return NULL;
 }
 
-/* NULL, or what is wrong with the lengths of the blocks.  *BLOCKS: where the
- * blocks begin. */
-static const char *check_blocks(const struct header *h, uint32_t count,
-				size_t *blocks)
+/* How many lengths of blocks it has, and the bytes that they take. */
+static uint32_t nlens(const struct header *h)
 {
-	uint32_t nlens = (h->flags & FLAG_UNIFORM) ? 1 : count;
+	return (h->flags & FLAG_UNIFORM) ? 1 : h->value;
+}
+
+static size_t lens_len(const struct header *h)
+{
+	return 4 * (size_t)nlens(h);
+}
+
+/* NULL, or what is wrong with its COUNT blocks. */
+static const char *check_blocks(const struct header *h, uint32_t count)
+{
 	uint64_t total = 0;
 
 	if (h->value != count)
 		return "a collective's message has the wrong number of blocks";
-	if (h->body_len / 4 < nlens)
+	if (h->body_len < lens_len(h))
 		return "a collective's message is truncated";
-	for (uint32_t i = 0; i < nlens; i++)
+	for (uint32_t i = 0; i < nlens(h); i++)
 		total += get_u32(h->body + 4 * (size_t)i);
 	if (h->flags & FLAG_UNIFORM)
 		total *= count;
-	*blocks = 4 * (size_t)nlens;
-	if (total != h->body_len - *blocks)
+	if (total != h->body_len - lens_len(h))
 		return "the lengths in a collective's message are wrong";
 	return NULL;
 }
@@ -349,8 +357,8 @@ static int send_round(coll_t *coll, struct op *op)
 	uint32_t count = blocks_in(op->n, op->round);
 	uint32_t to = op->nodes[target(op->pos, op->n, op->round)];
 	bool uniform = is_uniform(op, count);
-	uint32_t nlens = uniform ? 1 : count;
-	size_t head_len = HEADER_LEN + 4 * (size_t)nlens, bytes = 0;
+	uint32_t lens = uniform ? 1 : count;
+	size_t head_len = HEADER_LEN + 4 * (size_t)lens, bytes = 0;
 	uint8_t *head = malloc(head_len);
 	struct iovec iov[2];
 	int rc = -1;
@@ -358,7 +366,7 @@ static int send_round(coll_t *coll, struct op *op)
 	if (!head)
 		goto out;
 	encode_header(head, op, KIND_DATA, uniform ? FLAG_UNIFORM : 0, count);
-	for (uint32_t i = 0; i < nlens; i++)
+	for (uint32_t i = 0; i < lens; i++)
 		put_u32(head + HEADER_LEN + 4 * (size_t)i, op->lens[i]);
 	for (uint32_t i = 0; i < count; i++)
 		bytes += op->lens[i];
@@ -377,9 +385,10 @@ out:
 }
 
 /* Append the blocks of a message that was checked.  -1: no memory. */
-static int append(struct op *op, const struct header *h, size_t blocks)
+static int append(struct op *op, const struct header *h)
 {
-	size_t bytes = h->body_len - blocks;
+	const uint8_t *blocks = h->body + lens_len(h);
+	size_t bytes = h->body_len - lens_len(h);
 	bool uniform = h->flags & FLAG_UNIFORM;
 	uint8_t *grown;
 
@@ -387,7 +396,7 @@ static int append(struct op *op, const struct header *h, size_t blocks)
 		grown = realloc(op->data, op->len + bytes);
 		if (!grown)
 			return -1;
-		memcpy(grown + op->len, h->body + blocks, bytes);
+		memcpy(grown + op->len, blocks, bytes);
 		op->data = grown;
 		op->len += bytes;
 	}
@@ -398,10 +407,9 @@ static int append(struct op *op, const struct header *h, size_t blocks)
 }
 
 /* The awaited message is here.  -1: OP has been given up. */
-static int end_round(coll_t *coll, struct op *op, const struct header *h,
-		     size_t blocks)
+static int end_round(coll_t *coll, struct op *op, const struct header *h)
 {
-	if (append(op, h, blocks)) {
+	if (append(op, h)) {
 		give_up(coll, op, COLL_NOMEM, UINT32_MAX);
 		return -1;
 	}
@@ -414,8 +422,6 @@ static int end_round(coll_t *coll, struct op *op, const struct header *h,
 static void go_on(coll_t *coll, struct op *op)
 {
 	struct early *e;
-	struct header h;
-	size_t blocks;
 	int rc;
 
 	while (op->round < op->rounds) {
@@ -423,10 +429,7 @@ static void go_on(coll_t *coll, struct op *op)
 		if (!e)
 			return;
 		op->ahead[op->round] = NULL;
-		/* Checked when it came. */
-		(void)decode_header(&h, e->msg, e->len);
-		(void)check_blocks(&h, blocks_in(op->n, op->round), &blocks);
-		rc = end_round(coll, op, &h, blocks);
+		rc = end_round(coll, op, &e->header);
 		free(e);
 		if (rc)
 			return;
@@ -434,15 +437,20 @@ static void go_on(coll_t *coll, struct op *op)
 	complete(coll, op);
 }
 
-static struct early *early_new(uint32_t from, const void *msg, size_t len)
+/* A copy of a message to keep.  NULL: no memory. */
+static struct early *early_new(uint32_t from, const struct header *h)
 {
+	size_t len = HEADER_LEN + h->body_len;
 	struct early *e = malloc(sizeof(*e) + len);
 
 	if (!e)
 		return NULL;
 	e->from = from;
 	e->len = len;
-	memcpy(e->msg, msg, len);
+	memcpy(e->msg, h->body - HEADER_LEN, len);
+	e->header = *h;
+	e->header.id = e->msg + (h->id - (h->body - HEADER_LEN));
+	e->header.body = e->msg + HEADER_LEN;
 	return e;
 }
 
@@ -451,23 +459,21 @@ static const char *take_data(coll_t *coll, struct op *op, uint32_t from,
 			     const struct header *h)
 {
 	const char *why;
-	size_t blocks;
 
 	if (h->round >= op->rounds ||
 	    from != op->nodes[source(op->pos, op->n, h->round)])
 		return "a collective's message came from the wrong node";
 	if (h->round < op->round || op->ahead[h->round])
 		return "a collective's message came twice";
-	why = check_blocks(h, blocks_in(op->n, h->round), &blocks);
+	why = check_blocks(h, blocks_in(op->n, h->round));
 	if (why)
 		return why;
 	if (h->round == op->round) {
-		if (end_round(coll, op, h, blocks) == 0)
+		if (end_round(coll, op, h) == 0)
 			go_on(coll, op);
 		return NULL;
 	}
-	op->ahead[h->round] =
-		early_new(from, h->body - HEADER_LEN, HEADER_LEN + h->body_len);
+	op->ahead[h->round] = early_new(from, h);
 	if (!op->ahead[h->round])
 		give_up(coll, op, COLL_NOMEM, UINT32_MAX);
 	return NULL;
@@ -493,14 +499,13 @@ static const char *take(coll_t *coll, struct op *op, uint32_t from,
 
 /* -- messages that are early -------------------------------------------- */
 
-static struct op *op_of(coll_t *coll, const struct header *h)
+static struct op *op_of(coll_t *coll, const uint8_t *id, uint32_t seq)
 {
 	struct op *op;
 
 	LIST_FOREACH(op, &coll->ops, next)
 	{
-		if (op->seq == h->seq &&
-		    memcmp(op->id, h->id, COLL_ID_LEN) == 0)
+		if (op->seq == seq && memcmp(op->id, id, COLL_ID_LEN) == 0)
 			return op;
 	}
 	return NULL;
@@ -514,56 +519,56 @@ static void early_remove(coll_t *coll, struct early *e)
 }
 
 /* NULL, or why no more are kept. */
-static const char *early_keep(coll_t *coll, uint32_t from, const void *msg,
-			      size_t len)
+static const char *early_keep(coll_t *coll, uint32_t from,
+			      const struct header *h)
 {
 	struct early *e;
 
 	if (coll->nearlies >= EARLY_MAX ||
-	    len > EARLY_BYTES_MAX - coll->early_bytes)
+	    HEADER_LEN + h->body_len > EARLY_BYTES_MAX - coll->early_bytes)
 		return "too many messages of collectives that this node has "
 		       "not joined";
-	e = early_new(from, msg, len);
+	e = early_new(from, h);
 	if (!e)
 		return "out of memory for a collective's message";
 	TAILQ_INSERT_TAIL(&coll->earlies, e, next);
 	coll->nearlies++;
-	coll->early_bytes += len;
+	coll->early_bytes += e->len;
 	return NULL;
 }
 
-static struct early *early_find(coll_t *coll, const uint8_t *id, uint32_t seq)
+/* Move those of one meeting to MINE. */
+static void early_select(coll_t *coll, const uint8_t *id, uint32_t seq,
+			 struct earlies *mine)
 {
-	struct early *e;
-	struct header h;
+	struct early *e, *next;
 
-	TAILQ_FOREACH(e, &coll->earlies, next)
-	{
-		(void)decode_header(&h, e->msg, e->len);
-		if (h.seq == seq && memcmp(h.id, id, COLL_ID_LEN) == 0)
-			return e;
+	TAILQ_INIT(mine);
+	for (e = TAILQ_FIRST(&coll->earlies); e; e = next) {
+		next = TAILQ_NEXT(e, next);
+		if (e->header.seq != seq ||
+		    memcmp(e->header.id, id, COLL_ID_LEN) != 0)
+			continue;
+		early_remove(coll, e);
+		TAILQ_INSERT_TAIL(mine, e, next);
 	}
-	return NULL;
 }
 
-/* OP has just been joined: use, or throw away, what came for it before. */
+/* ID has just been joined: use, or throw away, what came for it before. */
 static void take_earlies(coll_t *coll, const uint8_t *id, uint32_t seq)
 {
-	struct header key = { .id = id, .seq = seq };
-	const char *why = NULL;
-	struct header h;
-	struct early *e;
+	struct early *e, *next;
+	struct earlies mine;
+	const char *why;
 	struct op *op;
 
-	while ((e = early_find(coll, id, seq))) {
-		early_remove(coll, e);
-		op = op_of(coll, &key);
-		if (op) {
-			(void)decode_header(&h, e->msg, e->len);
-			why = take(coll, op, e->from, &h);
-			if (why)
-				links_drop(coll->links, e->from, why);
-		}
+	early_select(coll, id, seq, &mine);
+	for (e = TAILQ_FIRST(&mine); e; e = next) {
+		next = TAILQ_NEXT(e, next);
+		op = op_of(coll, id, seq); /* gone, once it has completed */
+		why = op ? take(coll, op, e->from, &e->header) : NULL;
+		if (why)
+			links_drop(coll->links, e->from, why);
 		free(e);
 	}
 }
@@ -579,14 +584,14 @@ static void on_message(void *arg, uint32_t from, const void *msg, size_t len)
 
 	if (why)
 		goto out;
-	op = op_of(coll, &h);
+	op = op_of(coll, h.id, h.seq);
 	if (op) {
 		why = take(coll, op, from, &h);
 		goto out;
 	}
 	c = counter_of(coll, h.id);
 	if (!c || h.seq >= c->seq) /* otherwise it is over here */
-		why = early_keep(coll, from, msg, len);
+		why = early_keep(coll, from, &h);
 out:
 	if (why)
 		links_drop(coll->links, from, why);
@@ -756,14 +761,14 @@ static void free_counters(coll_t *coll)
 
 void coll_destroy(coll_t *coll)
 {
-	struct early *e;
+	struct early *e, *next;
 
 	if (!coll)
 		return;
 	while (!LIST_EMPTY(&coll->ops))
 		give_up(coll, LIST_FIRST(&coll->ops), COLL_LOST, UINT32_MAX);
-	while ((e = TAILQ_FIRST(&coll->earlies))) {
-		early_remove(coll, e);
+	for (e = TAILQ_FIRST(&coll->earlies); e; e = next) {
+		next = TAILQ_NEXT(e, next);
 		free(e);
 	}
 	free_counters(coll);

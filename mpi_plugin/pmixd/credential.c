@@ -19,6 +19,7 @@
 #include "claims.h"
 #include "credential.h"
 #include "deadline.h"
+#include "door.h"
 #include "error.h"
 #include "infolist.h"
 #include "log.h"
@@ -141,6 +142,12 @@ static pmix_status_t take_directives(const pmix_proc_t *proc,
 				     const pmix_info_t info[], size_t ninfo,
 				     wish_t *wish)
 {
+	/* Whoever asks has connected; was he looked at? */
+	if (!door_in_use()) {
+		plog_error("this libpmix accepts connections past psec-pmixd, "
+			   "so no credential is made or validated");
+		return PMIX_ERR_NO_PERMISSIONS;
+	}
 	for (size_t i = 0; i < ninfo; i++) {
 		pmix_status_t rc = take_directive(&info[i], wish);
 
@@ -365,11 +372,16 @@ static void get_work(void *arg)
 	pmix_data_array_t array = { 0 };
 	infolist_t info;
 	psec_error_t err;
-	pmix_status_t rc = PMIX_ERR_NOMEM;
+	pmix_status_t rc;
 	void *cred = NULL;
 
-	if (!claims)
+	if (!claims) {
+		error_set(&err, PSEC_ERR_NOMEM,
+			  "its claims cannot be written; is one of "
+			  "SLURM_CLUSTER_NAME and the node's name not UTF-8?");
+		rc = refuse(r, &err);
 		goto done;
+	}
 	req.payload = claims;
 	req.payload_len = strlen(claims);
 	if (r->wish.has_uid)

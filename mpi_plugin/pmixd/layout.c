@@ -57,12 +57,18 @@ static int read_map(layout_t *l, const stepconf_t *conf, psec_error_t *err)
 				 ": it must use mpi_pmix.so of the same "
 				 "installation as this node (PluginDir in "
 				 "slurm.conf)");
-	if (taskmap_decode(text, l->nnodes, l->node_of, l->ntasks) != 0)
+	if (taskmap_decode(text, l->nnodes, l->node_of, l->ntasks) == 0)
+		return 0;
+	/* srun's map is of the whole step, the record of one component. */
+	if (stepconf_env(conf, "SLURM_HET_SIZE"))
 		return error_set(err, PSEC_ERR_ARG,
-				 PSEC_ENV_TASKMAP " (%.80s) does not describe "
-						  "%u tasks on %u nodes",
-				 text, l->ntasks, l->nnodes);
-	return 0;
+				 "heterogeneous steps (srun with several "
+				 "components) are not supported yet; Slurm's "
+				 "own plugin can: --mpi=pmix_v4 or pmix_v5");
+	return error_set(err, PSEC_ERR_ARG,
+			 PSEC_ENV_TASKMAP " (%.80s) does not describe "
+					  "%u tasks on %u nodes",
+			 text, l->ntasks, l->nnodes);
 }
 
 /* node_of, by node.  Ranks come in ascending order on each. */
@@ -148,7 +154,7 @@ int layout_read(layout_t *l, const stepconf_t *conf, psec_error_t *err)
 	memset(l, 0, sizeof(*l));
 	l->nnodes = conf->nnodes;
 	l->ntasks = conf->ntasks;
-	if (read_names(l, conf, err) != 0 || read_map(l, conf, err) != 0 ||
+	if (read_map(l, conf, err) != 0 || read_names(l, conf, err) != 0 ||
 	    invert_map(l, err) != 0 || check_own_node(l, conf, err) != 0)
 		return -1;
 	count_slots(l, conf);

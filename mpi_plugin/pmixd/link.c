@@ -187,14 +187,14 @@ static void lose(links_t *links, struct peer *peer, const char *why)
 {
 	char text[WHY_LEN + 128];
 
-	(void)snprintf(text, sizeof(text), "node n%u (%s) is lost: %s",
+	(void)snprintf(text, sizeof(text), "node n%u (%s) %s: %s",
 		       (unsigned)node_of(links, peer), name_of(links, peer),
-		       why);
+		       peer->said_goodbye ? "has left" : "is lost", why);
 	setup_end(peer);
 	txq_clear(&peer->early);
 	peer->conn = NULL;
 	peer->state = PEER_LOST;
-	plog_debug("%s%s", text, peer->said_goodbye ? " (after good-bye)" : "");
+	plog_debug("%s", text);
 	for (unsigned i = 0; i < links->nlost; i++)
 		links->lost[i].fn(links->lost[i].arg, node_of(links, peer),
 				  peer->said_goodbye, text);

@@ -133,13 +133,17 @@ static int tcp_bind(int fd, bool ipv6, uint16_t port)
 
 static int tcp_port(int fd, uint16_t *port)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in4;
+		struct sockaddr_in6 in6;
+	} addr = { .in6 = { 0 } };
+	socklen_t len = sizeof(addr);
 
-	if (getsockname(fd, (struct sockaddr *)&ss, &len))
+	if (getsockname(fd, &addr.any, &len))
 		return -1;
-	/* The port is at the same place in both families. */
-	*port = ntohs(((struct sockaddr_in *)&ss)->sin_port);
+	*port = ntohs(addr.any.sa_family == AF_INET6 ? addr.in6.sin6_port
+						     : addr.in4.sin_port);
 	return 0;
 }
 

@@ -212,6 +212,12 @@ static int start_links(psec_error_t *err)
 	};
 	size_t n;
 
+	if (!psec_list_has(pmixd.conf.mechs, "munge"))
+		return error_set(err, PSEC_ERR_NO_MECH,
+				 "a step of several nodes needs the mechanism "
+				 "munge for its links, and this one has only "
+				 "'%s'",
+				 pmixd.conf.mechs);
 	slurm_ready();
 	cfg.wire_fd = open_wire(path, sizeof(path), err);
 	if (cfg.wire_fd < 0)
@@ -231,7 +237,8 @@ static int start_links(psec_error_t *err)
 	if (!pmixd.coll)
 		return error_set(err, PSEC_ERR_IO,
 				 "the links to the step's other nodes cannot "
-				 "be set up on node %s",
+				 "be set up on node %s; psec-pmixd's lines in "
+				 "its slurmd log say why",
 				 pmixd_node_name(cfg.node));
 	return 0;
 }

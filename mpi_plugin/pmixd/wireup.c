@@ -437,12 +437,16 @@ wireup_t *wireup_create(const wireup_config_t *cfg)
 
 void wireup_destroy(wireup_t *w)
 {
+	struct inbound *in, *next;
+
 	if (!w)
 		return;
 	listener_destroy(w->listener);
 	if (w->resolve_timer)
 		event_free(w->resolve_timer);
-	while (!LIST_EMPTY(&w->inbounds))
-		inbound_free(LIST_FIRST(&w->inbounds));
+	for (in = LIST_FIRST(&w->inbounds); in; in = next) {
+		next = LIST_NEXT(in, next);
+		inbound_free(in);
+	}
 	free(w);
 }

@@ -134,6 +134,7 @@ step_end() {
     wait "$step_pid" || status=$?
     step_pid=
     output=$(< "$step_out")
+    # shellcheck disable=SC2034
     mapfile -t lines < "$step_out"
     printf '+ %s (in the background)\n%s\nstatus: %s\n' "$step_command" "$output" "$status"
 }

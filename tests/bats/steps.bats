@@ -4,8 +4,9 @@
 # Steps that go well: PMIx's services on one node and on several, what the
 # tasks are told, what they find in their environment; and the abort.
 
-# bats and common.bash set them.
-# shellcheck disable=SC2154
+# bats and common.bash set variables; what is in single quotes is for the
+# shells of tasks and nodes.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
 
 load common
 
@@ -79,7 +80,6 @@ teardown() {
 # --- what the server tells ---------------------------------------------------
 
 @test "the namespace is slurm.pmix.JOB.STEP" {
-    # shellcheck disable=SC2016
     succeeds step -N2 --ntasks-per-node=1 sh -c \
         'echo "$PMIX_NAMESPACE $SLURM_JOB_ID.$SLURM_STEP_ID"'
     (( ${#lines[@]} == 2 ))
@@ -90,7 +90,6 @@ teardown() {
 }
 
 @test "the second step of a job has a namespace of its own" {
-    # shellcheck disable=SC2016
     succeeds cluster_exec --user psecalice -- timeout 60 salloc -Q -N2 sh -c '
         srun --mpi=pmix -n2 bin/c-init &&
         srun --mpi=pmix -n1 sh -c "echo \$PMIX_NAMESPACE is of \$SLURM_JOB_ID" &&

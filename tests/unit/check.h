@@ -10,18 +10,26 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "psec.h"
 
+/* fail_msg() does not return, but compilers and checkers do not know. */
+#define FAIL_MSG(...)                                                          \
+	do {                                                                   \
+		fail_msg(__VA_ARGS__);                                         \
+		abort();                                                       \
+	} while (0)
+
 /* RC is PSEC_OK; otherwise the test fails with ERR's sentence. */
 #define assert_ok(rc, err)                                                     \
 	do {                                                                   \
 		psec_code_t rc_ = (rc);                                        \
 		if (rc_ != PSEC_OK)                                            \
-			fail_msg("%s: %s", psec_strcode(rc_), (err)->text);    \
+			FAIL_MSG("%s: %s", psec_strcode(rc_), (err)->text);    \
 	} while (0)
 
 /* RC is WANT, ERR agrees and its sentence has WORDS in it. */
@@ -29,9 +37,9 @@
 	do {                                                                   \
 		psec_code_t rc_ = (rc);                                        \
 		if (rc_ == PSEC_OK)                                            \
-			fail_msg("accepted, but should be: %s", words);        \
+			FAIL_MSG("accepted, but should be: %s", words);        \
 		if (rc_ != (want) || !strstr((err)->text, words))              \
-			fail_msg("got %s, '%s'; should be %s, '...%s...'",     \
+			FAIL_MSG("got %s, '%s'; should be %s, '...%s...'",     \
 				 psec_strcode(rc_), (err)->text,               \
 				 psec_strcode(want), words);                   \
 		assert_int_equal((err)->code, want);                           \

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,20 +44,13 @@ struct munged {
 	pid_t pid; /* the guardian's: munged; 0: does not run */
 };
 
-static void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void die(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)fputs("munged fixture: ", stderr);
-	(void)vfprintf(stderr, fmt, ap);
-	(void)fputc('\n', stderr);
-	va_end(ap);
-	/* Not exit(): a child must not run what the test registered. */
-	_exit(99);
-}
+/* Not exit(): a child must not run what the test registered. */
+#define die(...)                                                               \
+	do {                                                                   \
+		(void)dprintf(2, "munged fixture: " __VA_ARGS__);              \
+		(void)dprintf(2, "\n");                                        \
+		_exit(99);                                                     \
+	} while (0)
 
 static void path_of(const munged_t *m, const char *file, char *path)
 {
@@ -227,7 +219,9 @@ static char hear(const munged_t *m)
 	do
 		n = recv(m->fd, &word, 1, 0);
 	while (n < 0 && errno == EINTR);
-	return n == 1 ? word : STOP;
+	if (n != 1)
+		word = STOP;
+	return word;
 }
 
 /* The guardian: out of the reach of signals to the test's group. */

@@ -335,7 +335,7 @@ static void an_orderly_end_is_told_apart(void **state)
 	mesh_stop(m, 1);
 	lost = mesh_await_lost(m, 0, 1);
 	assert_int_equal(lost.orderly, 1);
-	assert_string_equal(lost.why, "node n1 (host1) is lost: its "
+	assert_string_equal(lost.why, "node n1 (host1) has left: its "
 				      "connection ended");
 	assert_int_equal(mesh_send(m, 0, 1, "?", 1), -1);
 	mesh_close(m);

@@ -221,7 +221,7 @@ static int got(void *arg, uint8_t type, const void *msg, size_t len,
 {
 	line_t *line = arg;
 
-	assert_int_equal((uintptr_t)msg % sizeof(max_align_t), 0);
+	assert_int_equal((uintptr_t)msg % _Alignof(max_align_t), 0);
 	line->count++;
 	line->type = type;
 	line->len = len;

@@ -783,7 +783,7 @@ static void other_versions_and_types_are_refused(void **state)
 		{ 1, 4, 16, "message 4 (CONFIRM) where HELLO" },
 		{ 1, 6, 40, "message 6 (unknown) where HELLO" },
 		{ 1, 7, 40, "message 7 (unknown) where HELLO" },
-		{ 1, 1, 34, "HELLO has an impossible length of 34 bytes" },
+		{ 1, 1, 35, "HELLO has an impossible length of 35 bytes" },
 		{ 1, 1, 0, "HELLO has an impossible length of 0 bytes" },
 		{ 1, 1, 324, "HELLO has an impossible length of 324 bytes" },
 		{ 1, 1, 8193, "impossible length of 8193 bytes" },
@@ -812,7 +812,7 @@ static void a_malformed_hello_is_refused(void **state)
 	bytes_t b;
 	size_t i;
 
-	bad[0] = hello_body("", 0, "", 0);
+	bad[0] = hello_body("", 0, "intro", 5);
 	bad[1] = hello_body("mun\0ge", 6, "", 0);
 	bad[2] = hello_body("munge,none", 10, "", 0);
 	bad[3] = hello_body(name33, 33, "", 0);

@@ -41,6 +41,8 @@ static void a_bad_plugin_stays_listed_and_says_why(void **state)
 		  "psec_test_function_that_nobody_has" },
 		{ "openfails", PSEC_ERR_UNAVAILABLE,
 		  "the stub's library is old" },
+		{ "mute", PSEC_ERR_PLUGIN,
+		  "its open() fails and does not say why" },
 	};
 	psec_mech_info_t info;
 	psec_error_t err;

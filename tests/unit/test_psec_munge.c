@@ -86,7 +86,7 @@ static char *make_plain(psec_t *psec, size_t *len)
 static psec_code_t validate(psec_t *psec, const char *cred, size_t len,
 			    psec_cred_info_t **info, psec_error_t *err)
 {
-	char *copy = malloc(len);
+	char *copy = malloc(len > 0 ? len : 1);
 	psec_code_t rc;
 
 	assert_non_null(copy);

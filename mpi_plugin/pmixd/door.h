@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* door.h - see door.c, which works by defining accept(2). */
+#ifndef PMIXD_DOOR_H
+#define PMIXD_DOOR_H
+
+#include <stdbool.h>
+
+/*
+ * Has a connection come through our accept() yet?  False once a client has
+ * connected means that libpmix has another one, and nothing may be handed
+ * out.  Any thread.
+ */
+bool door_in_use(void);
+
+#endif
