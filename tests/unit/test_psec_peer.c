@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Whose process is at the other end of a socket: the kernel says. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
 
 #define OTHER_UID 65534u
+
+/*
+ * A kernel without sock_diag cannot be had on demand, so this program's
+ * socket(2), which comes before the C library's, can refuse netlink.
+ */
+static bool no_netlink;
+
+int socket(int domain, int type, int protocol)
+	__attribute__((visibility("default")));
+int socket(int domain, int type, int protocol)
+{
+	if (no_netlink && domain == AF_NETLINK) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return (int)syscall(SYS_socket, domain, type, protocol);
+}
 
 /* A listening socket on loopback; *ADDR tells where. */
 static int listen_on(int family, struct sockaddr_storage *addr, socklen_t *len)
@@ -145,6 +163,16 @@ static void a_peer_that_is_gone_is_not_taken_for_anybody(void **state)
 	close(fd);
 }
 
+static void without_sock_diag_the_proc_table_tells_the_same(void **state)
+{
+	no_netlink = true;
+	the_owner_of_a_loopback_connection_is_told(state);
+	another_user_is_told_from_ourselves(state);
+	a_mapped_address_is_looked_up_as_what_it_is(state);
+	a_peer_that_is_gone_is_not_taken_for_anybody(state);
+	no_netlink = false;
+}
+
 static void a_unix_sockets_peer_is_told(void **state)
 {
 	psec_error_t err;
@@ -184,6 +212,8 @@ int main(void)
 		cmocka_unit_test(another_user_is_told_from_ourselves),
 		cmocka_unit_test(a_mapped_address_is_looked_up_as_what_it_is),
 		cmocka_unit_test(a_peer_that_is_gone_is_not_taken_for_anybody),
+		cmocka_unit_test(
+			without_sock_diag_the_proc_table_tells_the_same),
 		cmocka_unit_test(a_unix_sockets_peer_is_told),
 		cmocka_unit_test(what_has_no_peer_is_refused),
 	};
