@@ -28,22 +28,21 @@ struct ends {
 	in_port_t local_port, remote_port; /* network order */
 };
 
-static void take_addr(const struct sockaddr_storage *ss, struct in6_addr *addr,
+union addr {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+static void take_addr(const union addr *from, struct in6_addr *addr,
 		      in_port_t *port)
 {
-	memset(addr, 0, sizeof(*addr));
-	if (ss->ss_family == AF_INET) {
-		const struct sockaddr_in *in =
-			(const struct sockaddr_in *)(const void *)ss;
-
-		memcpy(addr->s6_addr, &in->sin_addr, 4);
-		*port = in->sin_port;
+	if (from->any.sa_family == AF_INET) {
+		memcpy(addr->s6_addr, &from->in.sin_addr, 4);
+		*port = from->in.sin_port;
 	} else {
-		const struct sockaddr_in6 *in6 =
-			(const struct sockaddr_in6 *)(const void *)ss;
-
-		*addr = in6->sin6_addr;
-		*port = in6->sin6_port;
+		*addr = from->in6.sin6_addr;
+		*port = from->in6.sin6_port;
 	}
 }
 
@@ -67,15 +66,15 @@ static bool is_loopback(const struct ends *e, const struct in6_addr *addr)
 
 static psec_code_t get_ends(int fd, struct ends *e, psec_error_t *err)
 {
-	struct sockaddr_storage local = { 0 }, remote = { 0 };
+	union addr local = { .in6 = { 0 } }, remote = { .in6 = { 0 } };
 	socklen_t llen = sizeof(local), rlen = sizeof(remote);
 
-	if (getsockname(fd, (struct sockaddr *)&local, &llen) != 0 ||
-	    getpeername(fd, (struct sockaddr *)&remote, &rlen) != 0)
+	if (getsockname(fd, &local.any, &llen) != 0 ||
+	    getpeername(fd, &remote.any, &rlen) != 0)
 		return psec_fail(err, PSEC_ERR_IO,
 				 "a connection has no peer: %s",
 				 strerror(errno));
-	e->family = local.ss_family;
+	e->family = local.any.sa_family;
 	take_addr(&local, &e->local, &e->local_port);
 	take_addr(&remote, &e->remote, &e->remote_port);
 	unmap(e);
@@ -188,7 +187,7 @@ static int ask_proc(const struct ends *e, uid_t *uid)
 
 static psec_code_t tcp_uid(int fd, uid_t *uid, psec_error_t *err)
 {
-	struct ends e;
+	struct ends e = { 0 };
 	psec_code_t rc = get_ends(fd, &e, err);
 	int found;
 

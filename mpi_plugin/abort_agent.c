@@ -2,7 +2,6 @@
 /* abort_agent.c - see abort_agent.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +14,7 @@
 #include "abort_msg.h"
 #include "psec.h"
 #include "slurm_extra.h"
+#include "tcp_listen.h"
 
 #define HANDSHAKE_TIMEOUT_MS 2000
 #define MAX_CONNECTIONS	     16 /* being authenticated at a time */
@@ -164,58 +164,12 @@ static void *agent_main(void *arg)
 	}
 }
 
-static bool bind_port(int fd, uint16_t port)
+/* Within slurm.conf's SrunPortRange, where there is one. */
+static int listen_for_abort(uint16_t *port)
 {
-	struct sockaddr_in6 any6 = { .sin6_family = AF_INET6,
-				     .sin6_addr = IN6ADDR_ANY_INIT,
-				     .sin6_port = htons(port) };
-	struct sockaddr_in any4 = { .sin_family = AF_INET,
-				    .sin_port = htons(port) };
-	int domain = 0;
-	socklen_t len = sizeof(domain);
+	const uint16_t *range = slurm_get_srun_port_range();
 
-	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
-	if (domain == AF_INET6)
-		return bind(fd, (struct sockaddr *)&any6, sizeof(any6)) == 0;
-	return bind(fd, (struct sockaddr *)&any4, sizeof(any4)) == 0;
-}
-
-static bool bind_in_range(int fd)
-{
-	uint16_t *range = slurm_get_srun_port_range();
-
-	if (!range || !range[0])
-		return bind_port(fd, 0);
-	for (uint32_t port = range[0]; port <= range[1]; port++)
-		if (bind_port(fd, (uint16_t)port))
-			return true;
-	return false;
-}
-
-static int listen_any(uint16_t *port)
-{
-	const int off = 0;
-	struct sockaddr_storage addr = { 0 };
-	socklen_t len = sizeof(addr);
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	/* Both families on one socket; IPv4 alone where there is no other. */
-	if (fd >= 0)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	else
-		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (!bind_in_range(fd) || listen(fd, 16) != 0 ||
-	    fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
-	    getsockname(fd, (struct sockaddr *)&addr, &len) != 0) {
-		close(fd);
-		return -1;
-	}
-	*port = addr.ss_family == AF_INET6
-			? ntohs(((struct sockaddr_in6 *)&addr)->sin6_port)
-			: ntohs(((struct sockaddr_in *)&addr)->sin_port);
-	return fd;
+	return tcp_listen(range ? range[0] : 0, range ? range[1] : 0, port);
 }
 
 static int start_thread(abort_agent_t *agent)
@@ -256,7 +210,7 @@ abort_agent_t *abort_agent_start(uint32_t job_id, uint32_t step_id,
 	agent->wake[0] = agent->wake[1] = -1;
 	pthread_mutex_init(&agent->lock, NULL);
 	pthread_cond_init(&agent->idle, NULL);
-	agent->fd = listen_any(&agent->port);
+	agent->fd = listen_for_abort(&agent->port);
 	if (!copy_option(&agent->mechdir, mechdir) ||
 	    !copy_option(&agent->munge_socket, munge_socket) || agent->fd < 0 ||
 	    pipe2(agent->wake, O_CLOEXEC) != 0 || start_thread(agent) != 0)

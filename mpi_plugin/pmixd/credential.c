@@ -22,7 +22,7 @@
 #include "door.h"
 #include "error.h"
 #include "infolist.h"
-#include "log.h"
+#include "lograte.h"
 #include "pmixd.h"
 #include "progress.h"
 
@@ -92,6 +92,47 @@ static void request_free(request_t *r)
 	free(r);
 }
 
+/* -- complaints ----------------------------------------------------------- */
+
+/* Guarded by pmixd.lock; one for each local task. */
+static lograte_t *rates;
+
+static bool may_complain(const pmix_proc_t *proc)
+{
+	uint32_t local;
+	bool ok = true;
+
+	if (proc->rank >= pmixd.layout.ntasks)
+		return true;
+	local = pmixd.layout.local_of[proc->rank];
+	pthread_mutex_lock(&pmixd.lock);
+	if (!rates)
+		rates = calloc((size_t)pmixd.conf.nlocal + 1, sizeof(*rates));
+	if (rates && local < pmixd.conf.nlocal)
+		ok = lograte_ok(&rates[local], "credentials were refused");
+	pthread_mutex_unlock(&pmixd.lock);
+	return ok;
+}
+
+/*
+ * A sentence about RANK's request, for the log and srun's output.  A rank
+ * that asks in a loop must fill neither.  Without the lock.
+ */
+static void complain(const pmix_proc_t *proc, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void complain(const pmix_proc_t *proc, const char *fmt, ...)
+{
+	char text[PSEC_ERROR_TEXT_MAX + 128];
+	va_list ap;
+
+	if (!may_complain(proc))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	plog_error("rank %u: %s", proc->rank, text);
+}
+
 /* -- directives ---------------------------------------------------------- */
 
 static pmix_status_t take_number(const pmix_info_t *info, uint32_t max,
@@ -153,12 +194,13 @@ static pmix_status_t take_directives(const pmix_proc_t *proc,
 
 		if (rc == PMIX_SUCCESS)
 			continue;
-		plog_info("rank %u: a credential request was refused: the "
-			  "directive '%s' %s",
-			  proc->rank, info[i].key,
-			  rc == PMIX_ERR_NOT_SUPPORTED
-				  ? "is required and not known here"
-				  : "has a value of a wrong type or range");
+		complain(proc,
+			 "a credential request was refused: the directive "
+			 "'%s' %s",
+			 info[i].key,
+			 rc == PMIX_ERR_NOT_SUPPORTED
+				 ? "is required and not known here"
+				 : "has a value of a wrong type or range");
 		return rc;
 	}
 	if (!wish->timeout_s)
@@ -257,8 +299,7 @@ static pmix_status_t start(request_t *r, workers_fn work)
 	}
 	pthread_mutex_unlock(&pmixd.lock);
 	if (rc != PMIX_SUCCESS) {
-		plog_error("rank %u: too many credential requests are waiting",
-			   r->proc.rank);
+		complain(&r->proc, "too many credential requests are waiting");
 		request_free(r);
 	}
 	return rc;
@@ -296,9 +337,9 @@ static pmix_status_t to_pmix(psec_code_t code)
 
 static pmix_status_t refuse(const request_t *r, const psec_error_t *err)
 {
-	plog_error("rank %u: a credential was not %s (%s): %s", r->proc.rank,
-		   r->get ? "made" : "accepted", psec_strcode(err->code),
-		   err->text);
+	complain(&r->proc, "a credential was not %s (%s): %s",
+		 r->get ? "made" : "accepted", psec_strcode(err->code),
+		 err->text);
 	return to_pmix(err->code);
 }
 
@@ -325,9 +366,9 @@ static pmix_status_t choose_type(request_t *r)
 		memcpy(r->mech, name, strlen(name) + 1);
 		return PMIX_SUCCESS;
 	}
-	plog_info("rank %u: no credential of type '%s' can be made; this step "
-		  "has '%s'",
-		  r->proc.rank, r->wish.types, pmixd.conf.mechs);
+	complain(&r->proc,
+		 "no credential of type '%s' can be made; this step has '%s'",
+		 r->wish.types, pmixd.conf.mechs);
 	return PMIX_ERR_NOT_SUPPORTED;
 }
 
@@ -441,19 +482,20 @@ static pmix_status_t recognise_type(request_t *r)
 
 	if (r->blob_len < sizeof(mark) - 1 ||
 	    memcmp(r->blob, mark, sizeof(mark) - 1) != 0) {
-		plog_error("rank %u: a credential was not accepted "
-			   "(malformed): its %zu bytes are of no type that is "
-			   "known here",
-			   r->proc.rank, r->blob_len);
+		complain(&r->proc,
+			 "a credential was not accepted (malformed): its %zu "
+			 "bytes are of no type that is known here",
+			 r->blob_len);
 		return PMIX_ERR_INVALID_CRED;
 	}
 	memcpy(r->mech, "munge", sizeof("munge"));
 	if (!can_issue(r->mech) ||
 	    (r->wish.types[0] && !psec_list_has(r->wish.types, r->mech))) {
-		plog_error("rank %u: a credential was not accepted (wrong "
-			   "type): it is of type '%s', allowed are '%s'",
-			   r->proc.rank, r->mech,
-			   r->wish.types[0] ? r->wish.types : pmixd.conf.mechs);
+		complain(&r->proc,
+			 "a credential was not accepted (wrong type): it is of "
+			 "type '%s', allowed are '%s'",
+			 r->mech,
+			 r->wish.types[0] ? r->wish.types : pmixd.conf.mechs);
 		return PMIX_ERR_NOT_SUPPORTED;
 	}
 	return PMIX_SUCCESS;
@@ -524,9 +566,10 @@ static pmix_status_t take_blob(request_t *r, const pmix_byte_object_t *cred)
 {
 	if (!cred || !cred->bytes || !cred->size ||
 	    cred->size > PSEC_CRED_MAX) {
-		plog_error("rank %u: a credential was not accepted "
-			   "(malformed): it has %zu bytes, not 1 to %d",
-			   r->proc.rank, cred ? cred->size : 0, PSEC_CRED_MAX);
+		complain(&r->proc,
+			 "a credential was not accepted (malformed): it has "
+			 "%zu bytes, not 1 to %d",
+			 cred ? cred->size : 0, PSEC_CRED_MAX);
 		return PMIX_ERR_INVALID_CRED;
 	}
 	r->blob = malloc(cred->size);

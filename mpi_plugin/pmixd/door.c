@@ -43,7 +43,7 @@ static void refuse(int fd, const char *who)
 {
 	close(fd);
 	refused++;
-	if (lograte_ok(&rate))
+	if (lograte_ok(&rate, "connections were refused"))
 		plog_info("a connection to the PMIx server was refused: %s "
 			  "(%lu in all)",
 			  who, refused);

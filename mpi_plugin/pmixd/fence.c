@@ -83,10 +83,12 @@ static pmix_status_t group_nodes(group_t *g)
 /* The same set gives the same bytes, however the caller wrote it. */
 static void group_id(group_t *g)
 {
-	memset(g->id, 0, sizeof(g->id));
+	uint8_t id[COLL_ID_LEN] = { 0 };
+
 	if (!g->all)
-		crypto_generichash(g->id, sizeof(g->id), g->member,
+		crypto_generichash(id, sizeof(id), g->member,
 				   pmixd.layout.ntasks, NULL, 0);
+	memcpy(g->id, id, sizeof(g->id));
 }
 
 static pmix_status_t group_make(group_t *g, const pmix_proc_t procs[],

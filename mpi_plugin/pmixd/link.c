@@ -31,6 +31,7 @@
 #include "jobs.h"
 #include "listener.h"
 #include "lograte.h"
+#include "tcp_listen.h"
 #include "wire.h"
 #include "wireup.h"
 
@@ -424,7 +425,7 @@ static void forget_stranger(links_t *links, struct stranger *s)
 
 static void log_dropped(links_t *links, const conn_t *conn, const char *why)
 {
-	if (lograte_ok(&links->rate))
+	if (lograte_ok(&links->rate, "connections were dropped"))
 		plog_info("a connection from %s was dropped: %s",
 			  conn_name(conn), why);
 }
@@ -608,8 +609,7 @@ static int listen_init(links_t *links)
 		.arg = links,
 	};
 
-	links->tcp_fd =
-		listener_tcp(cfg->port_min, cfg->port_max, &wireup.port);
+	links->tcp_fd = tcp_listen(cfg->port_min, cfg->port_max, &wireup.port);
 	if (links->tcp_fd < 0) {
 		plog_error("cannot listen on a TCP port of %u-%u: %s",
 			   (unsigned)cfg->port_min, (unsigned)cfg->port_max,

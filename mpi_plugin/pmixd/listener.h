@@ -23,10 +23,4 @@ listener_t *listener_create(struct event_base *base, pthread_mutex_t *lock,
 /* Does not close the socket.  From the loop's thread or after the loop. */
 void listener_destroy(listener_t *l);
 
-/*
- * Listen on all addresses at one TCP port of PORT_MIN..PORT_MAX (0: any that
- * is free); *PORT tells which.  A descriptor, or -1 with errno.
- */
-int listener_tcp(uint16_t port_min, uint16_t port_max, uint16_t *port);
-
 #endif

@@ -286,7 +286,7 @@ static void inbound_free(struct inbound *in)
 
 static void refuse(wireup_t *w, const char *why)
 {
-	if (lograte_ok(&w->rate))
+	if (lograte_ok(&w->rate, "connections were dropped"))
 		plog_info("an invitation was dropped: %s", why);
 }
 

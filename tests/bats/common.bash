@@ -61,7 +61,11 @@ cluster_up() {
     "$psec_cluster" up "$@" 3>&-
 }
 
+# Where PSEC_KEEP_LOGS names a directory, the logs are copied there before.
 cluster_down() {
+    if [[ -n ${PSEC_KEEP_LOGS:-} && -d $(cluster_dir)/log ]]; then
+        cp -r -- "$(cluster_dir)/log" "$PSEC_KEEP_LOGS/$PSEC_CLUSTER"
+    fi
     "$psec_cluster" down "$@"
 }
 
