@@ -62,8 +62,7 @@ static void server_lost(void)
 		    step->job_id, step->step_id);
 	if (psec_kill_step(step->job_id, step->step_id) != 0)
 		slurm_error("mpi/pmix: cannot kill step %u.%u: %s",
-			    step->job_id, step->step_id,
-			    slurm_strerror(slurm_get_errno()));
+			    step->job_id, step->step_id, slurm_strerror(errno));
 }
 
 static void tasks_over(int all_killed)

@@ -13,6 +13,8 @@
 #include <slurm/slurm_errno.h>
 #include <slurm/spank.h>
 
+#include "config.h"
+
 /*
  * Have slurmd on each node of *NODELIST (a hostlist expression) connect, as
  * the caller's uid, to the unix socket ADDRESS there and write to it: the

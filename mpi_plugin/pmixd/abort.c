@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* abort.c - see abort.h. */
+#include <errno.h>
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -106,8 +107,7 @@ void abort_kill_step(void)
 	slurm_ready();
 	if (psec_kill_step(pmixd.conf.job_id, pmixd.conf.step_id) != 0)
 		plog_error("cannot kill step %u.%u: %s", pmixd.conf.job_id,
-			   pmixd.conf.step_id,
-			   slurm_strerror(slurm_get_errno()));
+			   pmixd.conf.step_id, slurm_strerror(errno));
 }
 
 /* On the progress thread. */

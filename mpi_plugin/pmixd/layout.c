@@ -18,7 +18,9 @@ static int no_memory(psec_error_t *err)
 static int read_names(layout_t *l, const stepconf_t *conf, psec_error_t *err)
 {
 	const char *text = stepconf_env(conf, "SLURM_STEP_NODELIST");
-	hostlist_t list = text ? slurm_hostlist_create(text) : NULL;
+	/* A pointer's name in older Slurm, a structure's in newer ones. */
+	__typeof__(slurm_hostlist_create(NULL)) list =
+		text ? slurm_hostlist_create(text) : NULL;
 	char *name;
 	uint32_t n = 0;
 

@@ -2,14 +2,17 @@
 /*
  * progress.c - see progress.h.
  *
- * The way there is PMIx_Get_nb() for the server's own id: libpmix has it at
- * hand and promises to deliver it on its progress thread.  One such request
- * serves all calls that are posted until it arrives.
+ * The way there is to deregister a client that does not exist: in every
+ * version libpmix looks for it on its progress thread, finds nothing to do and
+ * calls back from there.  (PMIx_Get_nb() of something that is at hand would do
+ * too, but crashes in 5.0.)  One such request serves all calls that are posted
+ * until it arrives.
  */
 #include <stdbool.h>
 #include <stddef.h>
 
 #include <pmix.h>
+#include <pmix_server.h>
 
 #include "log.h"
 #include "pmixd.h"
@@ -17,7 +20,7 @@
 
 /* Guarded by pmixd.lock. */
 static progress_call_t *first, **last = &first;
-static bool asked; /* PMIx_Get_nb() has not called back yet */
+static bool asked; /* libpmix has not called back yet */
 
 static progress_call_t *take_all(void)
 {
@@ -32,10 +35,18 @@ static progress_call_t *take_all(void)
 	return calls;
 }
 
-static void arrived(pmix_status_t status, pmix_value_t *value, void *arg)
+static void arrived(pmix_status_t status, void *arg)
 {
-	progress_call_t *call = take_all();
+	progress_call_t *call;
 
+	/* Refused, on the thread that asked and has the lock. */
+	if (status != PMIX_SUCCESS) {
+		asked = false;
+		plog_error("libpmix cannot deliver an answer: %s (%d)",
+			   PMIx_Error_string(status), status);
+		return;
+	}
+	call = take_all();
 	while (call) {
 		progress_call_t *next = call->next; /* FN may free CALL */
 
@@ -46,7 +57,7 @@ static void arrived(pmix_status_t status, pmix_value_t *value, void *arg)
 
 void progress_post(progress_call_t *call, void (*fn)(progress_call_t *call))
 {
-	pmix_status_t rc;
+	pmix_proc_t nobody;
 
 	call->fn = fn;
 	call->next = NULL;
@@ -55,11 +66,6 @@ void progress_post(progress_call_t *call, void (*fn)(progress_call_t *call))
 	if (asked)
 		return;
 	asked = true;
-	rc = PMIx_Get_nb(NULL, PMIX_PROCID, NULL, 0, arrived, NULL);
-	if (rc == PMIX_SUCCESS)
-		return;
-	/* It stays in the list; the next post tries again. */
-	asked = false;
-	plog_error("libpmix cannot deliver an answer: %s (%d)",
-		   PMIx_Error_string(rc), rc);
+	PMIX_LOAD_PROCID(&nobody, "psec-pmixd nobody", 0);
+	PMIx_server_deregister_client(&nobody, arrived, NULL);
 }

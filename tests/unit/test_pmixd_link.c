@@ -18,9 +18,9 @@
 
 #include "bytes.h"
 #include "invitation.h"
-#include "tcp_listen.h"
 #include "mesh.h"
 #include "munged.h"
+#include "tcp_listen.h"
 
 /* One for all tests: starting it takes longer than most of them. */
 static munged_t *munged;

@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Many steps in a row and at once: none fails, and nothing piles up.
+
+# bats and common.bash set variables.
+# shellcheck disable=SC2154
+
+load common
+
+setup_file() {
+    own_cluster
+    cat > "$(cluster_dir)/shared/many" << 'SCRIPT'
+#!/bin/sh
+# many N: N steps in a row, each with init, fences with and without data
+# and finalize.  Tells of those that failed, and how many did not.
+good=0
+for i in $(seq "$1"); do
+    if srun -Q --mpi=pmix -N4 -n8 timeout 60 bin/c-init --loops 2 > "many.$$" 2>&1; then
+        good=$((good + 1))
+    else
+        echo "step $i ended with $?:"
+        cat "many.$$"
+    fi
+done
+rm -f "many.$$"
+echo "$good of $1 steps"
+SCRIPT
+    chmod 755 "$(cluster_dir)/shared/many"
+}
+
+teardown_file() {
+    cluster_down
+}
+
+teardown() {
+    end_steps
+}
+
+# many_begin USER N COMMAND...: many N as USER in the background, run by
+# COMMAND.  many_end USER N: waits for it; all were good.
+many_begin() {
+    local user=$1 n=$2
+    shift 2
+    cluster_exec --user "$user" -- timeout 300 "$@" ./many "$n" > "$BATS_TEST_TMPDIR/$user" 2>&1 3>&- &
+    printf '%s\n' "$!" > "$BATS_TEST_TMPDIR/$user.pid"
+}
+
+many_end() {
+    local status=0
+    wait "$(cat "$BATS_TEST_TMPDIR/$1.pid")" || status=$?
+    cat "$BATS_TEST_TMPDIR/$1"
+    (( status == 0 )) && [[ $(cat "$BATS_TEST_TMPDIR/$1") == "$2 of $2 steps" ]]
+}
+
+@test "two hundred jobs in a row" {
+    many_begin psecalice 200
+    many_end psecalice 200
+    leaves_nothing
+}
+
+@test "fifty jobs, two at a time" {
+    many_begin psecalice 25
+    many_begin psecbob 25
+    # Both, so that none is left running.
+    local wrong=0
+    many_end psecalice 25 || wrong=1
+    many_end psecbob 25 || wrong=1
+    (( wrong == 0 ))
+    leaves_nothing
+}
+
+@test "fifty steps of two allocations on the same nodes" {
+    many_begin psecalice 25 salloc -Q -N4 -n8
+    many_begin psecbob 25 salloc -Q -N4 -n8
+    local wrong=0
+    many_end psecalice 25 || wrong=1
+    many_end psecbob 25 || wrong=1
+    (( wrong == 0 ))
+    leaves_nothing
+}
