@@ -104,7 +104,8 @@ int main(int argc, char **argv)
 	pmix_proc_t me;
 	pmix_status_t rc;
 
-	if (argc < 3 || (strcmp(argv[1], "get") && strcmp(argv[1], "check"))) {
+	if (argc < 3 ||
+	    (strcmp(argv[1], "get") != 0 && strcmp(argv[1], "check") != 0)) {
 		fprintf(stderr, "usage: credential_file get PATH\n"
 				"       credential_file check PATH [UID]\n");
 		return 2;

@@ -20,9 +20,8 @@
  */
 static bool no_netlink;
 
-int socket(int domain, int type, int protocol)
-	__attribute__((visibility("default")));
-int socket(int domain, int type, int protocol)
+__attribute__((visibility("default"))) int socket(int domain, int type,
+						  int protocol)
 {
 	if (no_netlink && domain == AF_NETLINK) {
 		errno = EAFNOSUPPORT;
