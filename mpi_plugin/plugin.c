@@ -21,6 +21,8 @@
 #include "step.h"
 #include "taskmap.h"
 
+#define KILL_DELAY_US 500000 /* of a step that cannot start */
+
 #define EXPORT __attribute__((visibility("default")))
 
 /* Slurm finds these by name; none of its installed headers declares them. */
@@ -136,7 +138,11 @@ static int refuse_task(const psec_mpi_task_info_t *task, char **env)
 	if (task->ltaskid != 0)
 		return SLURM_ERROR;
 	slurm_error("mpi/pmix: %s", self.failure);
-	/* Tasks on other nodes would wait for ours. */
+	/*
+	 * Tasks on other nodes would wait for ours.  But srun drops what it
+	 * is told of a step that is killed while other nodes still launch.
+	 */
+	usleep(KILL_DELAY_US);
 	psec_kill_step(env_number(env, "SLURM_JOB_ID"),
 		       env_number(env, "SLURM_STEP_ID"));
 	errno = ECANCELED; /* slurmstepd prints it in a line of its own */
