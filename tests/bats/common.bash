@@ -106,6 +106,11 @@ export PSEC_INSTALL=${PSEC_INSTALL:-$psec_build/stage}
 own_cluster() {
     export PSEC_CLUSTER=${PSEC_TEST_PREFIX:-bats}$$
     cluster_up "$@"
+    # srun loads a mechanism, too, and cannot load one that is sanitized.
+    if [[ -n ${PSEC_HEAD_MECHDIR:-} ]]; then
+        sed "1s|\$| mechdir=$PSEC_HEAD_MECHDIR|" "$(cluster_dir)/plugstack.conf" > "$(cluster_dir)/plugstack.head"
+        cluster_exec -- mount --bind "$(cluster_dir)/plugstack.head" "$(cluster_dir)/plugstack.conf"
+    fi
     mkdir "$(cluster_dir)/shared/bin"
     find "$psec_build/tests/clients" -maxdepth 1 -name 'c-*' -type f -executable \
         -exec cp -t "$(cluster_dir)/shared/bin" {} +
@@ -167,7 +172,8 @@ on_each() {
 # shellcheck disable=SC2016
 traces_of_steps() {
     on_each sh -c '
-        pgrep -l -x "psec-pmixd|slurmstepd"
+        pgrep -l -x psec-pmixd
+        pgrep -l -x slurmstepd
         ps -o user=,args= -u psecalice -u psecbob
         find /run/psec -mindepth 1 2> /dev/null
         :'
