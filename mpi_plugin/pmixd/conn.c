@@ -169,7 +169,7 @@ static size_t write_some(conn_t *conn, const uint8_t *buf, size_t len)
 	return 0;
 }
 
-static bool tx_pending(const conn_t *conn)
+bool conn_pending(const conn_t *conn)
 {
 	return conn->sealed_start < conn->sealed_end ||
 	       !txq_empty(&conn->queue);
@@ -190,7 +190,7 @@ static void flush(conn_t *conn)
 {
 	size_t n, sent = 0;
 
-	while (sent < SEND_BUDGET && tx_pending(conn)) {
+	while (sent < SEND_BUDGET && conn_pending(conn)) {
 		if (!have_sealed_buffer(conn))
 			return;
 		if (conn->sealed_start == conn->sealed_end) {
@@ -206,7 +206,7 @@ static void flush(conn_t *conn)
 		conn->sealed_start += n;
 		sent += n;
 	}
-	if (tx_pending(conn)) {
+	if (conn_pending(conn)) {
 		await_writable(conn);
 	} else {
 		free(conn->sealed);
@@ -239,7 +239,7 @@ void conn_send(conn_t *conn, uint8_t type, txq_cursor_t *c)
 
 	if (conn->tx_dead || conn->failed)
 		return;
-	if (tx_pending(conn)) {
+	if (conn_pending(conn)) {
 		keep_message(conn, type, c);
 		return;
 	}
@@ -255,7 +255,7 @@ void conn_send(conn_t *conn, uint8_t type, txq_cursor_t *c)
 		keep_sealed(conn, buf + n, len - n);
 	if (!done)
 		keep_message(conn, type, c);
-	if (tx_pending(conn))
+	if (conn_pending(conn))
 		await_writable(conn);
 }
 
@@ -271,7 +271,7 @@ void conn_finish(conn_t *conn, int64_t deadline_ms)
 	struct pollfd pfd = { .fd = conn->fd, .events = POLLOUT };
 	int64_t left;
 
-	while (!conn->tx_dead && !conn->failed && tx_pending(conn)) {
+	while (!conn->tx_dead && !conn->failed && conn_pending(conn)) {
 		flush(conn);
 		left = deadline_ms - clock_ms();
 		if (left <= 0)

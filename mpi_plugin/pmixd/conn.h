@@ -90,6 +90,9 @@ void conn_send(conn_t *conn, uint8_t type, txq_cursor_t *c);
 /* Queue the messages of Q behind those that wait; leaves Q empty. */
 void conn_send_queue(conn_t *conn, txq_t *q);
 
+/* Is something queued that the kernel has not taken yet? */
+bool conn_pending(const conn_t *conn);
+
 /* Have closed() called soon from the event loop with WHY (copied). */
 void conn_fail(conn_t *conn, const char *why);
 

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* host.c - see host.h.  Upcalls run on libpmix's progress thread. */
+#include <stddef.h>
+#include <stdlib.h>
+
 #include "abort.h"
+#include "clock.h"
 #include "credential.h"
+#include "deadline.h"
 #include "dmodex.h"
 #include "fence.h"
 #include "host.h"
 #include "log.h"
 #include "pmixd.h"
+#include "progress.h"
+
+#define DRAIN_MS      1500 /* libpmix's client waits for 2 s */
+#define DRAIN_LOOK_MS 2
 
 static pmix_status_t client_connected2(const pmix_proc_t *proc, void *object,
 				       pmix_info_t info[], size_t ninfo,
@@ -19,16 +28,68 @@ static pmix_status_t client_connected2(const pmix_proc_t *proc, void *object,
 	return PMIX_SUCCESS;
 }
 
+/* A rank whose PMIx_Finalize is not answered yet. */
+typedef struct {
+	progress_call_t call;
+	deadline_t look;
+	int64_t until_ms;
+	pmix_op_cbfunc_t cbfunc;
+	void *cbdata;
+} finalize_t;
+
+static void finalize_answer(progress_call_t *call)
+{
+	finalize_t *f = (finalize_t *)call;
+
+	f->cbfunc(PMIX_SUCCESS, f->cbdata);
+	free(f);
+}
+
+/*
+ * The last rank of this node may end as soon as it is answered, and this
+ * process with it.  What other nodes wait for (the last round of a fence,
+ * over a link that is just coming up) must have left before.
+ */
+static void finalize_look(deadline_t *d)
+{
+	finalize_t *f = deadline_owner(d, finalize_t, look);
+
+	if (links_pending(pmixd.links) && clock_ms() < f->until_ms) {
+		deadline_set(&f->look, DRAIN_LOOK_MS, finalize_look);
+		return;
+	}
+	links_goodbye(pmixd.links);
+	progress_post(&f->call, finalize_answer);
+}
+
+static bool finalize_last(pmix_op_cbfunc_t cbfunc, void *cbdata)
+{
+	finalize_t *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return false;
+	f->cbfunc = cbfunc;
+	f->cbdata = cbdata;
+	f->until_ms = clock_ms() + DRAIN_MS;
+	finalize_look(&f->look);
+	return true;
+}
+
 static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 				      pmix_op_cbfunc_t cbfunc, void *cbdata)
 {
+	bool later = false;
+
 	plog_debug2("rank %u finalised", proc->rank);
 	pthread_mutex_lock(&pmixd.lock);
-	/* From here on this node may end at any time, in good order. */
-	if (++pmixd.finalized == pmixd.conf.nlocal && pmixd.links)
-		links_goodbye(pmixd.links);
+	/* From then on this node may end at any time, in good order. */
+	if (++pmixd.finalized == pmixd.conf.nlocal && pmixd.links) {
+		later = cbfunc && finalize_last(cbfunc, cbdata);
+		if (!later)
+			links_goodbye(pmixd.links);
+	}
 	pthread_mutex_unlock(&pmixd.lock);
-	if (cbfunc)
+	if (cbfunc && !later)
 		cbfunc(PMIX_SUCCESS, cbdata);
 	return PMIX_SUCCESS;
 }

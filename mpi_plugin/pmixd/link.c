@@ -770,6 +770,20 @@ void links_drop(links_t *links, uint32_t node, const char *why)
 		conn_fail(peer->conn, why);
 }
 
+bool links_pending(const links_t *links)
+{
+	const struct peer *peer;
+
+	for (uint32_t i = 0; i < links->cfg.nnodes; i++) {
+		peer = &links->peers[i];
+		if (peer->state != PEER_LOST &&
+		    (!txq_empty(&peer->early) ||
+		     (peer->state == PEER_UP && conn_pending(peer->conn))))
+			return true;
+	}
+	return false;
+}
+
 void links_goodbye(links_t *links)
 {
 	txq_cursor_t nothing = { NULL, 0, 0 };

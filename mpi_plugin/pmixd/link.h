@@ -20,6 +20,7 @@
 #define PMIXD_LINK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -123,6 +124,12 @@ void links_connect(links_t *links, const uint32_t *nodes, size_t n);
  * called with WHY (copied) soon, not before this returns.
  */
 void links_drop(links_t *links, uint32_t node, const char *why);
+
+/*
+ * Is a message queued that has not left this process yet?  Where it ends now,
+ * nobody will get that.
+ */
+bool links_pending(const links_t *links);
 
 /*
  * Tell all peers that this node is done (its tasks have finalised or ended):
