@@ -13,6 +13,10 @@
  * it ends; each node on it passes an abort on when it learns of one.  To
  * learn of a loss a node needs a link: it asks for those with all its
  * partners when it joins, also those that it only receives from.
+ *
+ * A node may have everything before its own last message has left, when a
+ * link is still coming up.  It completes only then: who is told that a
+ * collective is over may end at once, and this process with it.
  */
 #include "coll.h"
 
@@ -76,6 +80,7 @@ struct op {
 	uint8_t *data;
 	size_t len;
 	struct early *ahead[ROUNDS_MAX]; /* messages of later rounds */
+	uint8_t *result;		 /* when all is here */
 	coll_done_fn done;
 	void *arg;
 };
@@ -92,6 +97,7 @@ struct coll {
 	uint32_t self;
 	uint32_t nnodes;
 	LIST_HEAD(, op) ops;
+	LIST_HEAD(, op) unsent; /* all is here, not all has left */
 	struct counter *buckets[BUCKETS];
 	struct earlies earlies; /* in order of arrival */
 	size_t nearlies;
@@ -280,6 +286,7 @@ static void op_free(struct op *op)
 	free(op->nodes);
 	free(op->lens);
 	free(op->data);
+	free(op->result);
 	free(op);
 }
 
@@ -324,21 +331,65 @@ static uint8_t *in_order(struct op *op)
 	return data;
 }
 
-/* All is here.  OP is gone after it. */
+/* Has not all left that the others wait for? */
+static bool is_unsent(const coll_t *coll, const struct op *op)
+{
+	for (uint32_t r = 0; r < op->rounds; r++)
+		if (links_pending_to(coll->links,
+				     op->nodes[target(op->pos, op->n, r)]))
+			return true;
+	return false;
+}
+
+/* All is here and has left.  OP, which is in no list, is gone after it. */
+static void hand_over(struct op *op)
+{
+	char *data = (char *)op->result;
+
+	op->result = NULL;
+	op->done(op->arg, COLL_OK, UINT32_MAX, data, op->len);
+	op_free(op);
+}
+
+/* All is here.  OP may be gone after it. */
 static void complete(coll_t *coll, struct op *op)
 {
-	uint8_t *data = NULL;
-
 	if (op->len > 0) {
-		data = in_order(op);
-		if (!data) {
+		op->result = in_order(op);
+		if (!op->result) {
 			give_up(coll, op, COLL_NOMEM, UINT32_MAX);
 			return;
 		}
 	}
 	LIST_REMOVE(op, next);
-	op->done(op->arg, COLL_OK, UINT32_MAX, (char *)data, op->len);
-	op_free(op);
+	if (is_unsent(coll, op))
+		LIST_INSERT_HEAD(&coll->unsent, op, next);
+	else
+		hand_over(op);
+}
+
+static struct op *find_sent(coll_t *coll)
+{
+	struct op *op;
+
+	LIST_FOREACH(op, &coll->unsent, next)
+	{
+		if (!is_unsent(coll, op))
+			return op;
+	}
+	return NULL;
+}
+
+/* Something has left, or its receiver is lost. */
+static void on_drained(void *arg, uint32_t node)
+{
+	coll_t *coll = arg;
+	struct op *op;
+
+	while ((op = find_sent(coll))) {
+		LIST_REMOVE(op, next);
+		hand_over(op);
+	}
 }
 
 /* -- rounds ------------------------------------------------------------- */
@@ -632,6 +683,7 @@ static void on_lost(void *arg, uint32_t node, int orderly, const char *why)
 	coll->lost[node] = true;
 	while ((op = find_awaiting(coll, node)))
 		give_up(coll, op, COLL_LOST, node);
+	on_drained(coll, node);
 }
 
 /* -- joining ------------------------------------------------------------ */
@@ -727,6 +779,14 @@ void coll_cancel(coll_t *coll, void *arg)
 			return;
 		}
 	}
+	LIST_FOREACH(op, &coll->unsent, next)
+	{
+		if (op->arg == arg) {
+			LIST_REMOVE(op, next);
+			hand_over(op);
+			return;
+		}
+	}
 }
 
 /* ----------------------------------------------------------------------- */
@@ -741,9 +801,11 @@ coll_t *coll_create(links_t *links, uint32_t self, uint32_t nnodes)
 	coll->self = self;
 	coll->nnodes = nnodes;
 	LIST_INIT(&coll->ops);
+	LIST_INIT(&coll->unsent);
 	TAILQ_INIT(&coll->earlies);
 	links_register(links, LINK_COLL, on_message, coll);
 	links_on_lost(links, on_lost, coll);
+	links_on_drained(links, on_drained, coll);
 	return coll;
 }
 
@@ -762,11 +824,16 @@ static void free_counters(coll_t *coll)
 void coll_destroy(coll_t *coll)
 {
 	struct early *e, *next;
+	struct op *op;
 
 	if (!coll)
 		return;
 	while (!LIST_EMPTY(&coll->ops))
 		give_up(coll, LIST_FIRST(&coll->ops), COLL_LOST, UINT32_MAX);
+	while ((op = LIST_FIRST(&coll->unsent))) {
+		LIST_REMOVE(op, next);
+		hand_over(op);
+	}
 	for (e = TAILQ_FIRST(&coll->earlies); e; e = next) {
 		next = TAILQ_NEXT(e, next);
 		free(e);

@@ -48,6 +48,8 @@ typedef enum {
 /*
  * Completion, called exactly once, possibly before coll_allgather() returns.
  * LOST_NODE says which node with COLL_LOST, and is UINT32_MAX otherwise.
+ * COLL_OK also says that what this node had to send has left the process, so
+ * that it may end at once without harm to the others.
  * DATA is malloc()ed and becomes the callee's (free()); NULL where LEN is 0.
  * It may start, and cancel, other collectives.
  *
@@ -71,7 +73,8 @@ void coll_allgather(coll_t *coll, const uint8_t id[COLL_ID_LEN],
 /*
  * Give up on the running allgather that was joined with ARG; DONE is called
  * with COLL_LOST and UINT32_MAX.  For the other nodes this node is the one
- * that is lost.  No-op where there is none.
+ * that is lost.  One that has everything and only waits for its own messages
+ * to leave completes instead.  No-op where there is none.
  */
 void coll_cancel(coll_t *coll, void *arg);
 

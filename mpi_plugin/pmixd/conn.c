@@ -214,6 +214,16 @@ static void flush(conn_t *conn)
 	}
 }
 
+/* The socket takes bytes again. */
+static void drain(conn_t *conn)
+{
+	if (!conn_pending(conn))
+		return;
+	flush(conn);
+	if (!conn_pending(conn))
+		conn->env->ops->drained(conn->env->arg, conn);
+}
+
 /* Keep the LEN bytes of frames at BUF that the socket did not take. */
 static void keep_sealed(conn_t *conn, const uint8_t *buf, size_t len)
 {
@@ -598,7 +608,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	if (conn->state == CONN_CONNECTING)
 		connected(conn);
 	else if (conn->state == CONN_UP)
-		flush(conn);
+		drain(conn);
 	else if (conn->state == CONN_HANDSHAKE && conn->hs)
 		handshake(conn);
 	pthread_mutex_unlock(lock);

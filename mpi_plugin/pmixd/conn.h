@@ -38,6 +38,8 @@ typedef struct {
 	/* Nonzero drops the connection with *WHY. */
 	int (*message)(void *arg, conn_t *conn, uint8_t type, const void *msg,
 		       size_t len, const char **why);
+	/* Nothing is queued any more: conn_pending() has just become false. */
+	void (*drained)(void *arg, conn_t *conn);
 	/* It is over; CONN is freed when this returns. */
 	void (*closed)(void *arg, conn_t *conn, const char *why);
 } conn_ops_t;

@@ -109,7 +109,7 @@ static void finish(void *arg, coll_status_t status, uint32_t lost_node,
 	fence_t *f = arg;
 	pmix_status_t rc = PMIX_SUCCESS;
 
-	if (f->timed_out) {
+	if (f->timed_out && status != COLL_OK) {
 		rc = PMIX_ERR_TIMEOUT;
 	} else if (status == COLL_LOST) {
 		rc = PMIX_ERR_LOST_CONNECTION;

@@ -114,6 +114,10 @@ struct links {
 		void *arg;
 	} lost[LOST_FNS_MAX];
 	unsigned nlost;
+	struct {
+		link_drained_fn fn;
+		void *arg;
+	} drained;
 	struct peer peers[];
 };
 
@@ -488,11 +492,21 @@ static const char *on_introduced(void *arg, conn_t *conn, const uint8_t *intro,
 	return NULL;
 }
 
+static void on_drained(void *arg, conn_t *conn)
+{
+	links_t *links = arg;
+
+	if (links->drained.fn)
+		links->drained.fn(links->drained.arg,
+				  node_of(links, conn_owner(conn)));
+}
+
 static void on_up(void *arg, conn_t *conn)
 {
 	links_t *links = arg;
 	struct peer *peer = conn_owner(conn);
 	txq_cursor_t nothing = { NULL, 0, 0 };
+	bool waited;
 
 	if (peer->state == PEER_CONNECTING)
 		links->nconnects--;
@@ -504,9 +518,12 @@ static void on_up(void *arg, conn_t *conn)
 	plog_debug("link with node n%u (%s), %s, is up",
 		   (unsigned)node_of(links, peer), name_of(links, peer),
 		   conn_name(conn));
+	waited = !txq_empty(&peer->early);
 	conn_send_queue(conn, &peer->early);
 	if (links->leaving)
 		conn_send(conn, WIRE_GOODBYE, &nothing);
+	if (waited && !conn_pending(conn))
+		on_drained(links, conn);
 }
 
 static int on_message(void *arg, conn_t *conn, uint8_t type, const void *msg,
@@ -553,6 +570,7 @@ static const conn_ops_t conn_ops = {
 	.introduced = on_introduced,
 	.up = on_up,
 	.message = on_message,
+	.drained = on_drained,
 	.closed = on_closed,
 };
 
@@ -714,6 +732,12 @@ void links_on_lost(links_t *links, link_lost_fn fn, void *arg)
 	links->nlost++;
 }
 
+void links_on_drained(links_t *links, link_drained_fn fn, void *arg)
+{
+	links->drained.fn = fn;
+	links->drained.arg = arg;
+}
+
 static struct peer *peer_of(links_t *links, uint32_t node)
 {
 	if (node >= links->cfg.nnodes || node == links->cfg.node)
@@ -770,17 +794,20 @@ void links_drop(links_t *links, uint32_t node, const char *why)
 		conn_fail(peer->conn, why);
 }
 
+bool links_pending_to(const links_t *links, uint32_t node)
+{
+	const struct peer *peer = &links->peers[node];
+
+	return peer->state != PEER_LOST &&
+	       (!txq_empty(&peer->early) ||
+		(peer->state == PEER_UP && conn_pending(peer->conn)));
+}
+
 bool links_pending(const links_t *links)
 {
-	const struct peer *peer;
-
-	for (uint32_t i = 0; i < links->cfg.nnodes; i++) {
-		peer = &links->peers[i];
-		if (peer->state != PEER_LOST &&
-		    (!txq_empty(&peer->early) ||
-		     (peer->state == PEER_UP && conn_pending(peer->conn))))
+	for (uint32_t i = 0; i < links->cfg.nnodes; i++)
+		if (links_pending_to(links, i))
 			return true;
-	}
 	return false;
 }
 

@@ -126,10 +126,20 @@ void links_connect(links_t *links, const uint32_t *nodes, size_t n);
 void links_drop(links_t *links, uint32_t node, const char *why);
 
 /*
- * Is a message queued that has not left this process yet?  Where it ends now,
- * nobody will get that.
+ * Is a message queued that has not left this process yet (for NODE, or for
+ * anybody)?  Where this process ends now, nobody will get that.  Nothing is
+ * pending for a node that is lost.
  */
+bool links_pending_to(const links_t *links, uint32_t node);
 bool links_pending(const links_t *links);
+
+/*
+ * What was pending for NODE has left: links_pending_to() has just become
+ * false, and not because the node is lost.  Called from the event loop's
+ * thread, never from within a function of this header.  There is one handler.
+ */
+typedef void (*link_drained_fn)(void *arg, uint32_t node);
+void links_on_drained(links_t *links, link_drained_fn fn, void *arg);
 
 /*
  * Tell all peers that this node is done (its tasks have finalised or ended):

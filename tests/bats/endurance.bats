@@ -12,11 +12,13 @@ setup_file() {
     own_cluster
     cat > "$(cluster_dir)/shared/many" << 'SCRIPT'
 #!/bin/sh
-# many N: N steps in a row, each with init, fences with and without data
-# and finalize.  Tells of those that failed, and how many did not.
+# many N [OPTION...]: N steps in a row, each with init, fences with and without
+# data and finalize.  Tells of those that failed, and how many did not.
 good=0
-for i in $(seq "$1"); do
-    if srun -Q --mpi=pmix -N4 -n8 timeout 60 bin/c-init --loops 2 > "many.$$" 2>&1; then
+n=$1
+shift
+for i in $(seq "$n"); do
+    if srun -Q --mpi=pmix -N4 -n8 timeout 60 bin/c-init "$@" > "many.$$" 2>&1; then
         good=$((good + 1))
     else
         echo "step $i ended with $?:"
@@ -24,7 +26,7 @@ for i in $(seq "$1"); do
     fi
 done
 rm -f "many.$$"
-echo "$good of $1 steps"
+echo "$good of $n steps"
 SCRIPT
     chmod 755 "$(cluster_dir)/shared/many"
 }
@@ -38,11 +40,12 @@ teardown() {
 }
 
 # many_begin USER N COMMAND...: many N as USER in the background, run by
-# COMMAND.  many_end USER N: waits for it; all were good.
+# COMMAND, with the OPTIONS.  many_end USER N: waits for it; all were good.
+options=(--loops 2)
 many_begin() {
     local user=$1 n=$2
     shift 2
-    cluster_exec --user "$user" -- timeout 300 "$@" ./many "$n" > "$BATS_TEST_TMPDIR/$user" 2>&1 3>&- &
+    cluster_exec --user "$user" -- timeout 300 "$@" ./many "$n" "${options[@]}" > "$BATS_TEST_TMPDIR/$user" 2>&1 3>&- &
     printf '%s\n' "$!" > "$BATS_TEST_TMPDIR/$user.pid"
 }
 
@@ -56,6 +59,13 @@ many_end() {
 @test "two hundred jobs in a row" {
     many_begin psecalice 200
     many_end psecalice 200
+    leaves_nothing
+}
+
+@test "a hundred jobs whose ranks end right after a fence, without PMIx_Finalize" {
+    options=(--leave)
+    many_begin psecalice 100
+    many_end psecalice 100
     leaves_nothing
 }
 

@@ -39,6 +39,7 @@ struct links {
 	bool dead;
 	link_handler_fn handler;
 	link_lost_fn lost;
+	link_drained_fn drained;
 	void *arg;
 	coll_t *coll;
 	bool lost_told[NODES_MAX]; /* the end of that node is on its way */
@@ -52,8 +53,11 @@ struct world {
 	uint64_t random;
 	size_t sent; /* messages, and their bytes */
 	size_t sent_bytes;
+	bool slow; /* links come up at some time after they are wanted */
 	struct links nodes[NODES_MAX];
 	struct packets queues[NODES_MAX][NODES_MAX]; /* [from][to] */
+	struct packets held[NODES_MAX][NODES_MAX]; /* where no link is up yet */
+	bool up[NODES_MAX][NODES_MAX];
 };
 
 /* A small generator of our own, so that a seed means the same everywhere. */
@@ -79,7 +83,10 @@ static void enqueue(struct world *w, uint32_t from, uint32_t to, bool end,
 	p->len = len;
 	for (int i = 0; i < iovcnt; at += iov[i++].iov_len)
 		memcpy(p->msg + at, iov[i].iov_base, iov[i].iov_len);
-	STAILQ_INSERT_TAIL(&w->queues[from][to], p, next);
+	if (end || w->up[from][to])
+		STAILQ_INSERT_TAIL(&w->queues[from][to], p, next);
+	else
+		STAILQ_INSERT_TAIL(&w->held[from][to], p, next);
 	w->sent += !end;
 	w->sent_bytes += len;
 }
@@ -115,6 +122,19 @@ void links_on_lost(links_t *links, link_lost_fn fn, void *arg)
 	links->lost = fn;
 }
 
+void links_on_drained(links_t *links, link_drained_fn fn, void *arg)
+{
+	links->drained = fn;
+}
+
+bool links_pending_to(const links_t *links, uint32_t node)
+{
+	const struct world *w = links->world;
+
+	return !w->nodes[node].dead &&
+	       !STAILQ_EMPTY(&w->held[links->node][node]);
+}
+
 int links_send(links_t *links, uint32_t node, link_type_t type,
 	       const struct iovec *iov, int iovcnt)
 {
@@ -144,8 +164,11 @@ static void world_open(struct world *w, uint32_t n, uint64_t seed)
 	w->n = n;
 	w->random = (seed + 1) * 0x9e3779b97f4a7c15u;
 	for (uint32_t i = 0; i < NODES_MAX; i++)
-		for (uint32_t j = 0; j < NODES_MAX; j++)
+		for (uint32_t j = 0; j < NODES_MAX; j++) {
 			STAILQ_INIT(&w->queues[i][j]);
+			STAILQ_INIT(&w->held[i][j]);
+			w->up[i][j] = true;
+		}
 	for (uint32_t i = 0; i < n; i++) {
 		w->nodes[i].world = w;
 		w->nodes[i].node = i;
@@ -171,8 +194,38 @@ static void world_close(struct world *w)
 		coll_destroy(w->nodes[i].coll);
 	}
 	for (uint32_t i = 0; i < w->n; i++)
-		for (uint32_t j = 0; j < w->n; j++)
+		for (uint32_t j = 0; j < w->n; j++) {
 			discard(&w->queues[i][j]);
+			discard(&w->held[i][j]);
+		}
+}
+
+/* From now on a link comes up some time after its first message. */
+static void slow_down(struct world *w)
+{
+	w->slow = true;
+	memset(w->up, 0, sizeof(w->up));
+}
+
+/* One link that is awaited comes up.  False: there is none. */
+static bool bring_up(struct world *w)
+{
+	uint32_t pairs = w->n * w->n, first = draw(w, pairs);
+
+	for (uint32_t i = 0; i < pairs; i++) {
+		uint32_t from = (first + i) % pairs / w->n;
+		uint32_t to = (first + i) % pairs % w->n;
+		struct links *l = &w->nodes[from];
+
+		if (STAILQ_EMPTY(&w->held[from][to]))
+			continue;
+		w->up[from][to] = true;
+		STAILQ_CONCAT(&w->queues[from][to], &w->held[from][to]);
+		if (!l->dead)
+			l->drained(l->arg, to);
+		return true;
+	}
+	return false;
 }
 
 /* Serve one queue at random.  False: all are empty. */
@@ -182,13 +235,15 @@ static bool deliver(struct world *w)
 	struct packet *p = NULL;
 	struct links *l;
 
+	if (w->slow && draw(w, 3) == 0 && bring_up(w))
+		return true;
 	for (i = 0; i < pairs && !p; i++) {
 		from = (first + i) % pairs / w->n;
 		to = (first + i) % pairs % w->n;
 		p = STAILQ_FIRST(&w->queues[from][to]);
 	}
 	if (!p)
-		return false;
+		return w->slow && bring_up(w);
 	STAILQ_REMOVE_HEAD(&w->queues[from][to], next);
 	l = &w->nodes[to];
 	if (!l->dead && p->end)
@@ -538,6 +593,40 @@ static void a_node_may_leave_when_it_has_completed(void **state)
 	}
 }
 
+/*
+ * A process that has been told that a collective is over may end at once, and
+ * what it has not sent ends with it.  So it is told when all has left.
+ */
+static void completion_waits_for_own_messages(void **state)
+{
+	struct gather g;
+	struct world w;
+
+	for (uint64_t seed = 0; seed < 500; seed++) {
+		uint32_t n = 2 + (uint32_t)(seed % (NODES_MAX - 1));
+
+		world_open(&w, n, seed);
+		slow_down(&w);
+		gather_fill(&w, &g, n, SAME);
+		for (uint32_t i = 0; i < n; i++)
+			join(&g.joins[i]);
+		while (deliver(&w)) {
+			for (uint32_t i = 0; i < n; i++) {
+				if (!g.joins[i].completed || w.nodes[i].dead)
+					continue;
+				w.nodes[i].dead = true;
+				for (uint32_t k = 0; k < n; k++) {
+					discard(&w.held[i][k]);
+					if (k != i && w.nodes[k].wanted[i])
+						tell_end(&w, i, k);
+				}
+			}
+		}
+		assert_all_right(&g);
+		world_close(&w);
+	}
+}
+
 static void a_cancelled_collective_ends_for_all(void **state)
 {
 	struct gather g;
@@ -854,6 +943,7 @@ int main(void)
 		cmocka_unit_test(a_lost_node_hangs_nobody),
 		cmocka_unit_test(a_set_with_a_node_lost_before_fails_at_once),
 		cmocka_unit_test(a_node_may_leave_when_it_has_completed),
+		cmocka_unit_test(completion_waits_for_own_messages),
 		cmocka_unit_test(a_cancelled_collective_ends_for_all),
 		cmocka_unit_test(the_next_meeting_works_after_a_cancelled_one),
 		cmocka_unit_test(a_contribution_over_the_limit_fails_for_all),
