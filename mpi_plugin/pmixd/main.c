@@ -272,15 +272,24 @@ static int start_threads(psec_error_t *err)
 /*
  * libpmix reads its parameters from the environment.  A server accepts any
  * active mechanism that a client names, so only the step's are active.
+ *
+ * To be called before there are threads: setenv() may move the environment,
+ * and name resolution on a worker reads it.
  */
+static int set_environment(psec_error_t *err)
+{
+	if (setenv("PMIX_MCA_psec", pmixd.conf.mechs, 1) == 0 &&
+	    setenv("TMPDIR", pmixd.conf.dir, 1) == 0)
+		return 0;
+	return error_set(err, PSEC_ERR_NOMEM, "out of memory");
+}
+
 static int start_pmix(psec_error_t *err)
 {
 	infolist_t info = infolist_new();
 	pmix_data_array_t array;
 	pmix_status_t rc;
 
-	setenv("PMIX_MCA_psec", pmixd.conf.mechs, 1);
-	setenv("TMPDIR", pmixd.conf.dir, 1);
 	infolist_string(&info, PMIX_SERVER_TMPDIR, pmixd.conf.dir);
 	infolist_string(&info, PMIX_SYSTEM_TMPDIR, pmixd.conf.dir);
 	infolist_string(&info, PMIX_HOSTNAME, pmixd_node_name(pmixd.conf.node));
@@ -299,7 +308,8 @@ static int start_pmix(psec_error_t *err)
 
 static int start(psec_error_t *err)
 {
-	if (check_privileges(err) != 0 || read_conf(err) != 0)
+	if (check_privileges(err) != 0 || read_conf(err) != 0 ||
+	    set_environment(err) != 0)
 		return -1;
 	if (sodium_init() < 0)
 		return error_set(err, PSEC_ERR_IO, "libsodium cannot start");
