@@ -28,6 +28,7 @@ struct relay {
 	bool expected; /* relay_expect_end() was called */
 	bool killed;   /* and the step was killed */
 	bool ended;    /* psec-pmixd is gone */
+	bool early;    /* it was before the tasks had ended */
 	bool stopping; /* relay_stop() was called */
 	char line[LINE_MAX_LEN];
 	size_t used;
@@ -145,6 +146,7 @@ static bool was_lost(relay_t *r)
 				break;
 		lost = !r->stopping && !(r->expected && r->killed);
 	}
+	lost = lost || r->early;
 	pthread_mutex_unlock(&r->lock);
 	return lost;
 }
@@ -158,10 +160,10 @@ static void *relay_main(void *arg)
 	for (;;) {
 		if (poll(pfds, 2, -1) < 0)
 			continue;
-		if (pfds[1].revents)
-			return NULL;
 		if (pfds[0].revents && !read_log(r))
 			break;
+		if (pfds[1].revents)
+			return NULL;
 	}
 	if (was_lost(r))
 		r->lost();
@@ -208,11 +210,22 @@ relay_t *relay_start(int log_fd, void (*lost)(void))
 	return r;
 }
 
+/* Has psec-pmixd closed its end of the pipe?  The thread may not know yet. */
+static bool is_gone(const relay_t *r)
+{
+	struct pollfd pfd = { .fd = r->log_fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP);
+}
+
 void relay_expect_end(relay_t *r, bool killed)
 {
 	pthread_mutex_lock(&r->lock);
-	if (!r->expected)
+	if (!r->expected) {
 		r->killed = killed;
+		/* Tasks that fail for lack of it may be quicker than we. */
+		r->early = !killed && is_gone(r);
+	}
 	r->expected = true;
 	pthread_cond_broadcast(&r->changed);
 	pthread_mutex_unlock(&r->lock);

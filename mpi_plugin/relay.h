@@ -22,7 +22,7 @@ relay_t *relay_start(int log_fd, void (*lost)(void));
 
 /*
  * The step is ending: from now on the end of psec-pmixd is no failure.  If it
- * ended moments ago, that is excused where the whole step was KILLED.
+ * has ended already, that is excused only where the whole step was KILLED.
  */
 void relay_expect_end(relay_t *relay, bool killed);
 

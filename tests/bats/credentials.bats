@@ -240,7 +240,7 @@ decodes_as() {
 }
 
 @test "more requests than the queue holds are answered, too" {
-    succeeds step -N1 -n1 bin/c-cred --mode storm=20000
+    succeeds step -N1 -n1 bin/c-cred --mode storm=6000
     [[ $(rows .bad | sort -u) == 0 ]]
 }
 
