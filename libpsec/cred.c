@@ -126,10 +126,11 @@ psec_code_t psec_cred_validate(psec_t *psec, const char *mech, const void *cred,
 	m = find_issuer(psec, mech, &rc, err);
 	if (!m)
 		return rc;
-	found = calloc(1, sizeof(*found));
+	found = malloc(sizeof(*found));
 	if (!found)
 		return psec_fail(err, PSEC_ERR_NOMEM,
 				 "no memory to validate a credential");
+	cred_info_init(found);
 	rc = m->vt->cred_validate(m->state, cred, len, found, err);
 	if (!rc)
 		rc = complete_payload(found, err);
@@ -139,6 +140,14 @@ psec_code_t psec_cred_validate(psec_t *psec, const char *mech, const void *cred,
 	}
 	psec_cred_info_destroy(found);
 	return rc;
+}
+
+void cred_info_init(psec_cred_info_t *info)
+{
+	*info = (psec_cred_info_t){ .uid = (uid_t)-1,
+				    .gid = (gid_t)-1,
+				    .for_uid = (uid_t)-1,
+				    .for_gid = (gid_t)-1 };
 }
 
 void cred_info_clear(psec_cred_info_t *info)

@@ -2,18 +2,24 @@
 /*
  * handshake.c - which message of a handshake comes when.
  *
- *   client                          server
- *   HELLO  nonce, mechanism, intro  ->
- *                                   <-  CHALLENGE  nonce
- *   PROOF                           ->             (the server's first work)
- *                                   <-  PROOF
- *   CONFIRM  token                  ->
- *   done                                done
+ *   client, tool, legacy                  server
+ *   HELLO  nonce, role, list, intro  ->
+ *                                    <-  CHALLENGE  nonce, mechanism
+ *   PROOF                            ->
+ *
+ * then, where the proof is sealed for the server's uid,
+ *                                    <-  CONFIRM  the proof's token
+ *   done                                 done
+ *
+ * and otherwise
+ *                                    <-  PROOF
+ *   CONFIRM  the server's token      ->
+ *   done                                 done
  *
  * The client proves itself first, so a stranger costs the server no call into
- * the mechanism's service.  The token of the CONFIRM comes out of the
- * server's proof: a server is done only when a client has accepted it.
- * Either end answers what it does not accept with REFUSE.
+ * the mechanism's service, unless it is a tool.  CONFIRM shows that its sender
+ * could read a proof and has accepted it.  Either end answers what it does not
+ * accept with REFUSE, but for a CONFIRM, whose sender listens no more.
  *
  * No input or output here, and nothing blocks but psec_handshake_work().
  */
@@ -23,24 +29,14 @@
 
 #include "handshake_private.h"
 
+#define ALL_REFUSALS                                                           \
+	(PSEC_REFUSE_CLIENTS | PSEC_REFUSE_TOOLS | PSEC_REFUSE_LEGACY)
+
 /* -- setting up --------------------------------------------------------- */
 
-static psec_code_t check_options(const psec_handshake_options_t *opt,
-				 psec_error_t *err)
+static psec_code_t check_bytes(const psec_handshake_options_t *opt,
+			       psec_error_t *err)
 {
-	if (!opt || opt->size != sizeof(*opt))
-		return psec_fail(err, PSEC_ERR_ARG,
-				 "psec_handshake_options_t has size %zu, but "
-				 "this libpsec knows %zu",
-				 opt ? opt->size : 0, sizeof(*opt));
-	if (opt->role != PSEC_CLIENT && opt->role != PSEC_SERVER)
-		return psec_fail(err, PSEC_ERR_ARG,
-				 "a handshake's role is client or server, not "
-				 "%d",
-				 (int)opt->role);
-	if (!opt->mechs)
-		return psec_fail(err, PSEC_ERR_ARG,
-				 "a handshake needs a list of mechanisms");
 	if (opt->binding_len > PSEC_BINDING_MAX)
 		return psec_fail(err, PSEC_ERR_TOO_BIG,
 				 "a binding of %zu bytes is longer than %d",
@@ -53,16 +49,58 @@ static psec_code_t check_options(const psec_handshake_options_t *opt,
 	    (opt->intro_len > 0 && !opt->intro))
 		return psec_fail(err, PSEC_ERR_ARG,
 				 "a handshake's binding or intro is at NULL");
-	if (opt->intro_len > 0 && opt->role == PSEC_SERVER)
-		return psec_fail(err, PSEC_ERR_ARG,
-				 "only the client of a handshake has an intro");
 	return PSEC_OK;
+}
+
+/* What means nothing to a role must not be set: it would be ignored. */
+static psec_code_t check_role(const psec_handshake_options_t *opt,
+			      psec_error_t *err)
+{
+	if (opt->role < PSEC_CLIENT || opt->role > PSEC_LEGACY)
+		return psec_fail(err, PSEC_ERR_ARG,
+				 "a handshake's role is client, server, tool "
+				 "or legacy, not %d",
+				 (int)opt->role);
+	if (opt->refuse & ~ALL_REFUSALS)
+		return psec_fail(err, PSEC_ERR_ARG,
+				 "a handshake's peers to refuse are unknown "
+				 "(%#x)",
+				 opt->refuse);
+	if (opt->role == PSEC_SERVER && opt->intro_len > 0)
+		return psec_fail(err, PSEC_ERR_ARG,
+				 "the server of a handshake has no intro");
+	if (opt->role != PSEC_SERVER && (opt->default_mech || opt->refuse))
+		return psec_fail(err, PSEC_ERR_ARG,
+				 "only the server of a handshake has a default "
+				 "mechanism and peers to refuse");
+	return PSEC_OK;
+}
+
+static psec_code_t check_options(const psec_handshake_options_t *opt,
+				 psec_error_t *err)
+{
+	psec_code_t rc;
+
+	if (!opt || opt->size != sizeof(*opt))
+		return psec_fail(err, PSEC_ERR_ARG,
+				 "psec_handshake_options_t has size %zu, but "
+				 "this libpsec knows %zu",
+				 opt ? opt->size : 0, sizeof(*opt));
+	if (!opt->mechs)
+		return psec_fail(err, PSEC_ERR_ARG,
+				 "a handshake needs a list of mechanisms");
+	rc = check_role(opt, err);
+	if (!rc)
+		rc = check_bytes(opt, err);
+	return rc;
 }
 
 static void copy_options(psec_handshake_t *hs,
 			 const psec_handshake_options_t *opt)
 {
 	hs->role = opt->role;
+	hs->peer_role = opt->role == PSEC_SERVER ? PSEC_CLIENT : PSEC_SERVER;
+	hs->refused = opt->refuse;
 	hs->expect_uid = opt->expect_uid;
 	hs->binding_len = opt->binding_len;
 	if (opt->binding_len > 0)
@@ -86,44 +124,55 @@ static void expect(psec_handshake_t *hs, hs_type_t type)
 	hs->in.len = 0;
 }
 
-static psec_code_t start_client(psec_handshake_t *hs, psec_error_t *err)
+/* Have psec_handshake_work() do WORK. */
+static void await_work(psec_handshake_t *hs,
+		       psec_code_t (*work)(psec_handshake_t *, psec_error_t *))
 {
-	uint8_t nonce[HS_NONCE_LEN];
-	psec_code_t rc;
+	hs->work = work;
+	hs->state = PSEC_HS_WORK;
+}
 
-	rc = hs_random(nonce, sizeof(nonce), err);
-	if (rc)
-		return rc;
-	hs->hello_len = hs_hello_write(hs->hello, nonce, hs->mech->name,
-				       hs->intro, hs->intro_len);
+static void say_hello(psec_handshake_t *hs)
+{
+	hs_hello_t hello = { .nonce = hs->nonce,
+			     .role = hs->role,
+			     .intro = hs->intro,
+			     .intro_len = hs->intro_len };
+
+	if (hs->role == PSEC_CLIENT)
+		memcpy(hello.mechs, hs->mech->name, strlen(hs->mech->name) + 1);
+	else if (hs->role == PSEC_TOOL)
+		memcpy(hello.mechs, hs->mechs, sizeof(hello.mechs));
+	hs->hello_len = hs_hello_write(hs->hello, &hello);
 	hs_frame_make(&hs->out, HS_HELLO, hs->hello, hs->hello_len);
 	expect(hs, HS_CHALLENGE);
 	start_output(hs, PSEC_HS_INPUT);
-	return PSEC_OK;
 }
 
-static psec_code_t start_server(psec_handshake_t *hs, psec_error_t *err)
+/* Tool: offer what works here. */
+static psec_code_t work_offer(psec_handshake_t *hs, psec_error_t *err)
 {
-	/* The client chooses; what was selected here is only one of ours. */
-	hs->mech = NULL;
-	expect(hs, HS_HELLO);
-	hs->state = PSEC_HS_INPUT;
-	return hs_random(hs->challenge, sizeof(hs->challenge), err);
-}
+	psec_code_t rc = hs_choice_offer(hs, err);
 
-/* Choose the mechanism; for a server: make sure that there is one. */
-static psec_code_t select_mech(psec_handshake_t *hs, const char *mechs,
-			       psec_error_t *err)
-{
-	const char *name = NULL;
-	psec_code_t rc;
-
-	rc = psec_list_filter(mechs, NULL, hs->mechs, sizeof(hs->mechs), err);
 	if (!rc)
-		rc = psec_select(hs->psec, hs->mechs, &name, err);
-	if (!rc)
-		hs->mech = mech_find(hs->psec, name, &rc, err);
+		say_hello(hs);
 	return rc;
+}
+
+static void begin(psec_handshake_t *hs)
+{
+	switch (hs->role) {
+	case PSEC_SERVER:
+		expect(hs, HS_HELLO);
+		hs->state = PSEC_HS_INPUT;
+		break;
+	case PSEC_TOOL:
+		expect(hs, HS_CHALLENGE);
+		await_work(hs, work_offer);
+		break;
+	default:
+		say_hello(hs);
+	}
 }
 
 psec_code_t psec_handshake_create(psec_handshake_t **hs, psec_t *psec,
@@ -146,12 +195,11 @@ psec_code_t psec_handshake_create(psec_handshake_t **hs, psec_t *psec,
 	h->psec = psec;
 	h->fd = -1;
 	copy_options(h, opt);
-	rc = select_mech(h, opt->mechs, err);
-	if (!rc && h->role == PSEC_CLIENT)
-		rc = start_client(h, err);
-	else if (!rc)
-		rc = start_server(h, err);
+	rc = hs_choice_begin(h, opt, err);
+	if (!rc)
+		rc = hs_random(h->nonce, sizeof(h->nonce), err);
 	if (!rc) {
+		begin(h);
 		*hs = h;
 		h = NULL;
 	}
@@ -201,67 +249,168 @@ static void agree_on_key(psec_handshake_t *hs)
 {
 	size_t i;
 
-	/* Each share is random and secret: so is their sum. */
+	/*
+	 * Each share is random and secret: so is their sum.  After a sealed
+	 * proof the server's is zero.
+	 */
 	for (i = 0; i < PSEC_KEY_LEN; i++)
 		hs->key[i] = hs->own_share[i] ^ hs->peer_share[i];
 }
 
 /* -- input -------------------------------------------------------------- */
 
-/* Server: a client that has chosen a mechanism. */
+/* Server: what comes next is with HS->mech. */
+static void challenge(psec_handshake_t *hs)
+{
+	hs_challenge_t c = { .nonce = hs->nonce };
+
+	if (hs->peer_role != PSEC_LEGACY)
+		memcpy(c.mech, hs->mech->name, strlen(hs->mech->name) + 1);
+	hs->challenge_len = hs_challenge_write(hs->challenge, &c);
+	hs_frame_make(&hs->out, HS_CHALLENGE, hs->challenge, hs->challenge_len);
+	expect(hs, HS_PROOF);
+	start_output(hs, PSEC_HS_INPUT);
+}
+
+/* Server: pick for a tool. */
+static psec_code_t work_pick(psec_handshake_t *hs, psec_error_t *err)
+{
+	psec_code_t rc = hs_choice_pick(hs, err);
+
+	if (!rc)
+		challenge(hs);
+	return rc;
+}
+
+/* Are peers with ROLE let in here? */
+static psec_code_t check_welcome(const psec_handshake_t *hs, psec_role_t role,
+				 psec_error_t *err)
+{
+	unsigned kind = role == PSEC_TOOL     ? PSEC_REFUSE_TOOLS
+			: role == PSEC_LEGACY ? PSEC_REFUSE_LEGACY
+					      : PSEC_REFUSE_CLIENTS;
+
+	if (!(hs->refused & kind))
+		return PSEC_OK;
+	return psec_fail(err, PSEC_ERR_MISMATCH,
+			 "the peer comes as a %s, and this server takes none",
+			 hs_role_name(role));
+}
+
+static void keep_hello(psec_handshake_t *hs, hs_reader_t body,
+		       const hs_hello_t *hello)
+{
+	hs->peer_role = hello->role;
+	memcpy(hs->offered, hello->mechs, sizeof(hs->offered));
+	memcpy(hs->hello, body.pos, body.left);
+	hs->hello_len = body.left;
+	memcpy(hs->intro, hello->intro, hello->intro_len);
+	hs->intro_len = hello->intro_len;
+}
+
+/* Server: somebody comes. */
 static psec_code_t on_hello(psec_handshake_t *hs, psec_error_t *err)
 {
 	hs_reader_t body = hs_frame_body(&hs->in);
-	hs_hello_t hello;
+	hs_hello_t hello = { .mechs = "" };
 	psec_code_t rc;
 
 	if (!hs_hello_read(body, &hello))
 		return refuse(hs, psec_fail(err, PSEC_ERR_PROTOCOL,
-					    "the client's HELLO is malformed"));
-	if (!psec_list_has(hs->mechs, hello.mech))
-		return refuse(hs, psec_fail(err, PSEC_ERR_NO_MECH,
-					    "the client chose mechanism '%s', "
-					    "but only '%.200s' is allowed",
-					    hello.mech, hs->mechs));
-	hs->mech = mech_find(hs->psec, hello.mech, &rc, err);
-	if (!hs->mech)
+					    "the peer's HELLO is malformed"));
+	rc = check_welcome(hs, hello.role, err);
+	if (rc)
 		return refuse(hs, rc);
-	memcpy(hs->hello, body.pos, body.left);
-	hs->hello_len = body.left;
-	memcpy(hs->intro, hello.intro, hello.intro_len);
-	hs->intro_len = hello.intro_len;
-	hs_frame_make(&hs->out, HS_CHALLENGE, hs->challenge,
-		      sizeof(hs->challenge));
-	expect(hs, HS_PROOF);
+	keep_hello(hs, body, &hello);
+	if (hello.role == PSEC_TOOL) {
+		await_work(hs, work_pick);
+		return PSEC_OK;
+	}
+	rc = hello.role == PSEC_LEGACY ? hs_choice_default(hs, err)
+				       : hs_choice_match(hs, err);
+	if (rc)
+		return refuse(hs, rc);
+	challenge(hs);
+	return PSEC_OK;
+}
+
+/* Client: answer the CHALLENGE. */
+static psec_code_t work_prove(psec_handshake_t *hs, psec_error_t *err)
+{
+	psec_code_t rc;
+
+	rc = hs_prove(hs, err);
+	if (rc)
+		return rc;
+	expect(hs, hs->sealed ? HS_CONFIRM : HS_PROOF);
 	start_output(hs, PSEC_HS_INPUT);
 	return PSEC_OK;
 }
 
-/* Client: the server goes on with our mechanism. */
-static psec_code_t on_challenge(psec_handshake_t *hs)
+/* Client: the server goes on. */
+static psec_code_t on_challenge(psec_handshake_t *hs, psec_error_t *err)
 {
 	hs_reader_t body = hs_frame_body(&hs->in);
+	hs_challenge_t c;
+	psec_code_t rc;
 
-	memcpy(hs->challenge, body.pos, sizeof(hs->challenge));
-	expect(hs, HS_PROOF);
-	hs->state = PSEC_HS_WORK;
+	if (!hs_challenge_read(body, &c))
+		return refuse(hs,
+			      psec_fail(err, PSEC_ERR_PROTOCOL,
+					"the server's CHALLENGE is malformed"));
+	rc = hs_choice_accept(hs, c.mech, err);
+	if (rc)
+		return refuse(hs, rc);
+	memcpy(hs->challenge, body.pos, body.left);
+	hs->challenge_len = body.left;
+	await_work(hs, work_prove);
 	return PSEC_OK;
 }
 
-/* Server: the client has accepted our proof, if it could read the token. */
+/* Server: check the client, then show who we are. */
+static psec_code_t work_answer(psec_handshake_t *hs, psec_error_t *err)
+{
+	psec_code_t rc;
+
+	rc = hs_check(hs, err);
+	if (!rc && hs->sealed) {
+		agree_on_key(hs);
+		hs_frame_make(&hs->out, HS_CONFIRM, hs->token,
+			      sizeof(hs->token));
+		start_output(hs, PSEC_HS_DONE);
+		return PSEC_OK;
+	}
+	if (!rc)
+		rc = hs_prove(hs, err);
+	if (rc)
+		return rc;
+	expect(hs, HS_CONFIRM);
+	start_output(hs, PSEC_HS_INPUT);
+	return PSEC_OK;
+}
+
+/* Client: check the server, then let it know. */
+static psec_code_t work_confirm(psec_handshake_t *hs, psec_error_t *err)
+{
+	psec_code_t rc;
+
+	rc = hs_check(hs, err);
+	if (rc)
+		return rc;
+	agree_on_key(hs);
+	hs_frame_make(&hs->out, HS_CONFIRM, hs->token, sizeof(hs->token));
+	start_output(hs, PSEC_HS_DONE);
+	return PSEC_OK;
+}
+
+/* The peer has accepted our proof, if it could read the token. */
 static psec_code_t on_confirm(psec_handshake_t *hs, psec_error_t *err)
 {
-	hs_reader_t body = hs_frame_body(&hs->in);
-	unsigned diff = 0;
-	size_t i;
+	psec_code_t rc = hs_check_confirm(hs, err);
 
-	for (i = 0; i < HS_TOKEN_LEN; i++)
-		diff |= hs->token[i] ^ body.pos[i];
-	/* A client that sent this thinks it is done, so no REFUSE. */
-	if (diff != 0)
-		return fail(hs, psec_fail(err, PSEC_ERR_MISMATCH,
-					  "the client's CONFIRM does not show "
-					  "that it has read our proof"));
+	/* Who sent this thinks it is done, so no REFUSE. */
+	if (rc)
+		return fail(hs, rc);
 	agree_on_key(hs);
 	hs->state = PSEC_HS_DONE;
 	return PSEC_OK;
@@ -273,7 +422,7 @@ static psec_code_t on_refuse(psec_handshake_t *hs, psec_error_t *err)
 {
 	hs_reader_t body = hs_frame_body(&hs->in);
 	psec_code_t code = (psec_code_t)body.pos[0];
-	const char *peer = hs->role == PSEC_CLIENT ? "server" : "client";
+	const char *peer = hs_role_name(hs->peer_role);
 
 	if (code < PSEC_ERR_ARG || code > PSEC_ERR_PLUGIN)
 		code = PSEC_ERR_PROTOCOL;
@@ -293,9 +442,10 @@ static psec_code_t on_message(psec_handshake_t *hs, psec_error_t *err)
 	case HS_HELLO:
 		return on_hello(hs, err);
 	case HS_CHALLENGE:
-		return on_challenge(hs);
+		return on_challenge(hs, err);
 	case HS_PROOF:
-		hs->state = PSEC_HS_WORK;
+		await_work(hs, hs->role == PSEC_SERVER ? work_answer
+						       : work_confirm);
 		return PSEC_OK;
 	case HS_CONFIRM:
 		return on_confirm(hs, err);
@@ -316,7 +466,7 @@ static psec_code_t look(psec_handshake_t *hs, psec_error_t *err)
 	psec_code_t rc;
 
 	rc = hs_frame_check(&hs->in, hs->expect, &stranger, err);
-	/* After its CONFIRM a client reads no REFUSE any more. */
+	/* After its CONFIRM nobody reads a REFUSE any more. */
 	if (rc && (stranger || hs->expect == HS_CONFIRM))
 		return fail(hs, rc);
 	if (rc)
@@ -351,47 +501,6 @@ psec_code_t psec_handshake_input(psec_handshake_t *hs, const void *buf,
 
 /* -- work --------------------------------------------------------------- */
 
-/* Client: answer the CHALLENGE. */
-static psec_code_t work_first_proof(psec_handshake_t *hs, psec_error_t *err)
-{
-	psec_code_t rc;
-
-	rc = hs_prove(hs, err);
-	if (rc)
-		return rc;
-	start_output(hs, PSEC_HS_INPUT);
-	return PSEC_OK;
-}
-
-/* Server: check the client, then prove ourselves to it. */
-static psec_code_t work_second_proof(psec_handshake_t *hs, psec_error_t *err)
-{
-	psec_code_t rc;
-
-	rc = hs_check(hs, err);
-	if (!rc)
-		rc = hs_prove(hs, err);
-	if (rc)
-		return rc;
-	expect(hs, HS_CONFIRM);
-	start_output(hs, PSEC_HS_INPUT);
-	return PSEC_OK;
-}
-
-/* Client: check the server, then let it know. */
-static psec_code_t work_confirm(psec_handshake_t *hs, psec_error_t *err)
-{
-	psec_code_t rc;
-
-	rc = hs_check(hs, err);
-	if (rc)
-		return rc;
-	agree_on_key(hs);
-	hs_frame_make(&hs->out, HS_CONFIRM, hs->token, sizeof(hs->token));
-	start_output(hs, PSEC_HS_DONE);
-	return PSEC_OK;
-}
-
 psec_code_t psec_handshake_work(psec_handshake_t *hs, psec_error_t *err)
 {
 	psec_code_t rc;
@@ -399,12 +508,7 @@ psec_code_t psec_handshake_work(psec_handshake_t *hs, psec_error_t *err)
 	if (hs->state != PSEC_HS_WORK)
 		return psec_fail(err, PSEC_ERR_ARG,
 				 "the handshake has no work to do");
-	if (hs->role == PSEC_SERVER)
-		rc = work_second_proof(hs, err);
-	else if (hs->in.len == 0)
-		rc = work_first_proof(hs, err);
-	else
-		rc = work_confirm(hs, err);
+	rc = hs->work(hs, err);
 	return rc ? refuse(hs, rc) : PSEC_OK;
 }
 
@@ -443,6 +547,7 @@ psec_code_t psec_handshake_peer(const psec_handshake_t *hs, psec_peer_t *peer,
 		.uid = hs->peer_uid,
 		.gid = hs->peer_gid,
 		.key = hs->mech->vt->secret_payload ? hs->key : NULL,
+		.role = hs->peer_role,
 	};
 	if (hs->role == PSEC_SERVER) {
 		peer->intro = hs->intro;

@@ -112,7 +112,7 @@ static bool body_len_ok(hs_type_t type, size_t len)
 	case HS_HELLO:
 		return len >= HS_HELLO_MIN && len <= HS_HELLO_MAX;
 	case HS_CHALLENGE:
-		return len == HS_CHALLENGE_LEN;
+		return len >= HS_CHALLENGE_MIN && len <= HS_CHALLENGE_MAX;
 	case HS_PROOF:
 		return len >= 1 && len <= HS_BODY_MAX;
 	case HS_CONFIRM:
@@ -172,36 +172,99 @@ hs_reader_t hs_frame_body(const hs_frame_t *frame)
 			      .left = frame->len - HS_HEADER_LEN };
 }
 
-size_t hs_hello_write(uint8_t *body, const uint8_t *nonce, const char *mech,
-		      const void *intro, size_t intro_len)
+size_t hs_hello_write(uint8_t *body, const hs_hello_t *hello)
 {
-	size_t mech_len = strlen(mech);
+	size_t list_len = strlen(hello->mechs);
 	uint8_t *pos = body;
 
-	hs_put_bytes(&pos, nonce, HS_NONCE_LEN);
-	*pos++ = (uint8_t)mech_len;
-	hs_put_bytes(&pos, mech, mech_len);
-	hs_put_u16(&pos, intro_len);
-	hs_put_bytes(&pos, intro, intro_len);
+	hs_put_bytes(&pos, hello->nonce, HS_NONCE_LEN);
+	*pos++ = (uint8_t)hello->role;
+	hs_put_u16(&pos, list_len);
+	hs_put_bytes(&pos, hello->mechs, list_len);
+	hs_put_u16(&pos, hello->intro_len);
+	hs_put_bytes(&pos, hello->intro, hello->intro_len);
 	return (size_t)(pos - body);
+}
+
+/* How many names has a list on the wire?  -1: it is not written as one. */
+static int count_names(const uint8_t *list, size_t len)
+{
+	const char *name = (const char *)list, *end = name + len, *comma;
+	int n = 0;
+
+	if (len == 0)
+		return 0;
+	for (;; name = comma + 1) {
+		comma = memchr(name, ',', (size_t)(end - name));
+		if (!list_name_ok(name, (size_t)((comma ? comma : end) - name)))
+			return -1;
+		n++;
+		if (!comma)
+			return n;
+	}
+}
+
+/* Does a peer with ROLE name so many mechanisms? */
+static bool count_fits(size_t role, int names)
+{
+	switch (role) {
+	case PSEC_CLIENT:
+		return names == 1;
+	case PSEC_TOOL:
+		return names >= 1;
+	case PSEC_LEGACY:
+		return names == 0;
+	default:
+		return false;
+	}
 }
 
 bool hs_hello_read(hs_reader_t body, hs_hello_t *hello)
 {
-	const uint8_t *nonce, *mech;
-	size_t mech_len, intro_len;
+	const uint8_t *list;
+	size_t role, list_len, intro_len;
 
-	if (!hs_take_bytes(&body, &nonce, HS_NONCE_LEN) ||
-	    !hs_take_u8(&body, &mech_len) ||
-	    !hs_take_bytes(&body, &mech, mech_len) ||
+	if (!hs_take_bytes(&body, &hello->nonce, HS_NONCE_LEN) ||
+	    !hs_take_u8(&body, &role) || !hs_take_u16(&body, &list_len) ||
+	    !hs_take_bytes(&body, &list, list_len) ||
 	    !hs_take_u16(&body, &intro_len) ||
 	    !hs_take_bytes(&body, &hello->intro, intro_len))
 		return false;
-	if (body.left > 0 || intro_len > PSEC_INTRO_MAX ||
-	    !list_name_ok((const char *)mech, mech_len))
+	if (body.left > 0 || list_len > PSEC_LIST_MAX ||
+	    intro_len > PSEC_INTRO_MAX ||
+	    !count_fits(role, count_names(list, list_len)))
 		return false;
-	memcpy(hello->mech, mech, mech_len);
-	hello->mech[mech_len] = '\0';
+	hello->role = (psec_role_t)role;
+	memcpy(hello->mechs, list, list_len);
+	hello->mechs[list_len] = '\0';
 	hello->intro_len = intro_len;
+	return true;
+}
+
+size_t hs_challenge_write(uint8_t *body, const hs_challenge_t *challenge)
+{
+	size_t mech_len = strlen(challenge->mech);
+	uint8_t *pos = body;
+
+	hs_put_bytes(&pos, challenge->nonce, HS_NONCE_LEN);
+	*pos++ = (uint8_t)mech_len;
+	hs_put_bytes(&pos, challenge->mech, mech_len);
+	return (size_t)(pos - body);
+}
+
+bool hs_challenge_read(hs_reader_t body, hs_challenge_t *challenge)
+{
+	const uint8_t *mech;
+	size_t mech_len;
+
+	if (!hs_take_bytes(&body, &challenge->nonce, HS_NONCE_LEN) ||
+	    !hs_take_u8(&body, &mech_len) ||
+	    !hs_take_bytes(&body, &mech, mech_len))
+		return false;
+	if (body.left > 0 ||
+	    (mech_len > 0 && !list_name_ok((const char *)mech, mech_len)))
+		return false;
+	memcpy(challenge->mech, mech, mech_len);
+	challenge->mech[mech_len] = '\0';
 	return true;
 }

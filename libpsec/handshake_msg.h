@@ -11,24 +11,25 @@
 
 #include "psec_mech.h"
 
-#define HS_VERSION	 1
-#define HS_HEADER_LEN	 8
-#define HS_BODY_MAX	 PSEC_PROOF_MAX
-#define HS_NONCE_LEN	 32
-#define HS_TOKEN_LEN	 16
-#define HS_HELLO_MIN	 (HS_NONCE_LEN + 1 + 1 + 2)
-#define HS_HELLO_MAX	 (HS_NONCE_LEN + 1 + PSEC_NAME_MAX + 2 + PSEC_INTRO_MAX)
-#define HS_CHALLENGE_LEN HS_NONCE_LEN
+#define HS_VERSION    1
+#define HS_HEADER_LEN 8
+#define HS_BODY_MAX   PSEC_PROOF_MAX
+#define HS_NONCE_LEN  32
+#define HS_TOKEN_LEN  16
+/* HELLO: nonce, role, list after its length, intro after its length */
+#define HS_HELLO_MIN (HS_NONCE_LEN + 1 + 2 + 2)
+#define HS_HELLO_MAX (HS_HELLO_MIN + PSEC_LIST_MAX + PSEC_INTRO_MAX)
+/* CHALLENGE: nonce, name after its length */
+#define HS_CHALLENGE_MIN (HS_NONCE_LEN + 1)
+#define HS_CHALLENGE_MAX (HS_CHALLENGE_MIN + PSEC_NAME_MAX)
 
-/* Wire numbers, never reused.  6 and 7 are kept for RFC0011's other ways in. */
+/* Wire numbers, never reused. */
 typedef enum {
 	HS_HELLO = 1,
 	HS_CHALLENGE = 2,
 	HS_PROOF = 3,
 	HS_CONFIRM = 4,
-	HS_REFUSE = 5,
-	HS_RESERVED_TOOL = 6,  /* a tool's list instead of one name */
-	HS_RESERVED_LEGACY = 7 /* a client that names no mechanism */
+	HS_REFUSE = 5
 } hs_type_t;
 
 const char *hs_type_name(hs_type_t type);
@@ -76,16 +77,30 @@ hs_type_t hs_frame_type(const hs_frame_t *frame);
 hs_reader_t hs_frame_body(const hs_frame_t *frame);
 
 typedef struct {
-	char mech[PSEC_NAME_MAX + 1];
-	const uint8_t *intro; /* inside the frame */
+	const uint8_t *nonce; /* HS_NONCE_LEN bytes */
+	psec_role_t role;     /* client, tool or legacy */
+	/* As psec_list_filter() writes it.  Client: one name; legacy: none. */
+	char mechs[PSEC_LIST_MAX + 1];
+	const uint8_t *intro;
 	size_t intro_len;
 } hs_hello_t;
 
 /* Write the body of a HELLO (at most HS_HELLO_MAX bytes); returns its length.
  */
-size_t hs_hello_write(uint8_t *body, const uint8_t *nonce, const char *mech,
-		      const void *intro, size_t intro_len);
-/* False: the body is not a well-formed HELLO. */
+size_t hs_hello_write(uint8_t *body, const hs_hello_t *hello);
+/*
+ * False: the body is not a well-formed HELLO.  NONCE and INTRO then are
+ * inside the frame.
+ */
 bool hs_hello_read(hs_reader_t body, hs_hello_t *hello);
+
+typedef struct {
+	const uint8_t *nonce;
+	char mech[PSEC_NAME_MAX + 1]; /* "" to a legacy peer */
+} hs_challenge_t;
+
+/* The same for a CHALLENGE (at most HS_CHALLENGE_MAX bytes). */
+size_t hs_challenge_write(uint8_t *body, const hs_challenge_t *challenge);
+bool hs_challenge_read(hs_reader_t body, hs_challenge_t *challenge);
 
 #endif

@@ -5,7 +5,12 @@
  * A proof is a credential of the chosen mechanism.  Its payload is a
  * statement, which says for whom, in which handshake and for which purpose it
  * was made and is compared byte by byte, and secrets, which only the peer
- * learns.  See doc/handshake-format.md.
+ * learns.
+ *
+ * Who knows the server's uid, and has a mechanism that lets this uid alone
+ * read a payload, seals its proof: the server then needs no credential of its
+ * own, as to send back a secret from the sealed proof shows as much.  See
+ * doc/handshake-format.md.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,13 +23,33 @@
 #define LABEL	  "psec-handshake-1"
 #define LABEL_LEN (sizeof(LABEL) - 1)
 
-/* client: share; server: share, the client's share again, token */
-#define CLIENT_SECRETS_LEN PSEC_KEY_LEN
-#define SERVER_SECRETS_LEN (2 * PSEC_KEY_LEN + HS_TOKEN_LEN)
+/* Whose proof it is, and what for; wire numbers. */
+typedef enum {
+	KIND_CLIENT = 1, /* the server answers with a proof of its own */
+	KIND_SERVER = 2,
+	KIND_SEALED = 3 /* a client's, the server answers with its token */
+} proof_kind_t;
+
+/* A server's: its share, the client's share again, token. */
+#define SECRETS_MAX (2 * PSEC_KEY_LEN + HS_TOKEN_LEN)
 
 #define PAYLOAD_MAX                                                            \
-	(LABEL_LEN + 1 + 2 + HS_HELLO_MAX + 2 + HS_CHALLENGE_LEN + 2 +         \
-	 PSEC_BINDING_MAX + SERVER_SECRETS_LEN)
+	(LABEL_LEN + 1 + 1 + PSEC_NAME_MAX + 2 + HS_HELLO_MAX + 2 +            \
+	 HS_CHALLENGE_MAX + 2 + PSEC_BINDING_MAX + SECRETS_MAX)
+
+const char *hs_role_name(psec_role_t role)
+{
+	switch (role) {
+	case PSEC_CLIENT:
+		return "client";
+	case PSEC_TOOL:
+		return "tool";
+	case PSEC_LEGACY:
+		return "legacy client";
+	default:
+		return "server";
+	}
+}
 
 psec_code_t hs_random(void *buf, size_t len, psec_error_t *err)
 {
@@ -45,37 +70,41 @@ psec_code_t hs_random(void *buf, size_t len, psec_error_t *err)
 	return PSEC_OK;
 }
 
-static psec_role_t peer_role(const psec_handshake_t *hs)
+/* The kind of the own proof. */
+static proof_kind_t own_kind(const psec_handshake_t *hs)
 {
-	return hs->role == PSEC_CLIENT ? PSEC_SERVER : PSEC_CLIENT;
+	if (hs->role == PSEC_SERVER)
+		return KIND_SERVER;
+	return hs->sealed ? KIND_SEALED : KIND_CLIENT;
 }
 
-static const char *role_name(psec_role_t role)
-{
-	return role == PSEC_CLIENT ? "client" : "server";
-}
-
-/* Write what the end with ROLE states. */
-static void put_statement(const psec_handshake_t *hs, psec_role_t role,
+/* Write what a proof of KIND states. */
+static void put_statement(const psec_handshake_t *hs, proof_kind_t kind,
 			  uint8_t **pos)
 {
+	const char *mech = hs->mech->name;
+	size_t mech_len = strlen(mech);
+
 	hs_put_bytes(pos, LABEL, LABEL_LEN);
-	*(*pos)++ = (uint8_t)role;
+	*(*pos)++ = (uint8_t)kind;
+	*(*pos)++ = (uint8_t)mech_len;
+	hs_put_bytes(pos, mech, mech_len);
 	hs_put_u16(pos, hs->hello_len);
 	hs_put_bytes(pos, hs->hello, hs->hello_len);
-	hs_put_u16(pos, sizeof(hs->challenge));
-	hs_put_bytes(pos, hs->challenge, sizeof(hs->challenge));
+	hs_put_u16(pos, hs->challenge_len);
+	hs_put_bytes(pos, hs->challenge, hs->challenge_len);
 	hs_put_u16(pos, hs->binding_len);
 	hs_put_bytes(pos, hs->binding, hs->binding_len);
 }
 
-static void put_secrets(const psec_handshake_t *hs, uint8_t **pos)
+static void put_secrets(const psec_handshake_t *hs, proof_kind_t kind,
+			uint8_t **pos)
 {
 	hs_put_bytes(pos, hs->own_share, sizeof(hs->own_share));
-	if (hs->role == PSEC_CLIENT)
-		return;
-	hs_put_bytes(pos, hs->peer_share, sizeof(hs->peer_share));
-	hs_put_bytes(pos, hs->token, sizeof(hs->token));
+	if (kind == KIND_SERVER)
+		hs_put_bytes(pos, hs->peer_share, sizeof(hs->peer_share));
+	if (kind != KIND_CLIENT)
+		hs_put_bytes(pos, hs->token, sizeof(hs->token));
 }
 
 static psec_code_t mech_prove(const psec_handshake_t *hs,
@@ -115,7 +144,7 @@ static psec_code_t make_secrets(psec_handshake_t *hs, psec_error_t *err)
 	psec_code_t rc;
 
 	rc = hs_random(hs->own_share, sizeof(hs->own_share), err);
-	if (!rc && hs->role == PSEC_SERVER)
+	if (!rc)
 		rc = hs_random(hs->token, sizeof(hs->token), err);
 	return rc;
 }
@@ -129,11 +158,13 @@ psec_code_t hs_prove(psec_handshake_t *hs, psec_error_t *err)
 	size_t len = 0;
 	psec_code_t rc;
 
+	hs->sealed = hs->role != PSEC_SERVER && hs->mech->vt->secret_payload &&
+		     hs->expect_uid != (uid_t)-1;
 	rc = make_secrets(hs, err);
 	if (rc)
 		return rc;
-	put_statement(hs, hs->role, &end);
-	put_secrets(hs, &end);
+	put_statement(hs, own_kind(hs), &end);
+	put_secrets(hs, own_kind(hs), &end);
 	req.payload = payload;
 	req.payload_len = (size_t)(end - payload);
 	req.for_uid = audience(hs);
@@ -172,24 +203,72 @@ static bool take_same_sized(hs_reader_t *r, const void *expected, size_t len)
 	       take_same(r, expected, len);
 }
 
-/* Take the peer's statement off R: one step per thing stated. */
-static psec_code_t check_statement(const psec_handshake_t *hs, hs_reader_t *r,
+/* A legacy peer may speak anything but what the server has to take. */
+static psec_code_t other_mechanism(const psec_handshake_t *hs,
 				   psec_error_t *err)
 {
-	size_t role;
+	return psec_fail(err, PSEC_ERR_NO_MECH,
+			 "the legacy client does not speak mechanism '%s', "
+			 "which is this server's default",
+			 hs->mech->name);
+}
 
-	if (!take_same(r, LABEL, LABEL_LEN))
-		return psec_fail(err, PSEC_ERR_MISMATCH,
-				 "the peer sent a valid %s credential that is "
-				 "no proof of a handshake",
-				 hs->mech->name);
-	if (!hs_take_u8(r, &role) || role != (size_t)peer_role(hs))
+static psec_code_t take_label(const psec_handshake_t *hs, hs_reader_t *r,
+			      psec_error_t *err)
+{
+	if (take_same(r, LABEL, LABEL_LEN))
+		return PSEC_OK;
+	if (hs->peer_role == PSEC_LEGACY)
+		return other_mechanism(hs, err);
+	return psec_fail(err, PSEC_ERR_MISMATCH,
+			 "the peer sent a valid %s credential that is no proof "
+			 "of a handshake",
+			 hs->mech->name);
+}
+
+/* Which kinds may come: a server's to a client, a client's to a server. */
+static psec_code_t take_kind(const psec_handshake_t *hs, hs_reader_t *r,
+			     proof_kind_t *kind, psec_error_t *err)
+{
+	size_t value;
+
+	if (!hs_take_u8(r, &value) || value < KIND_CLIENT ||
+	    value > KIND_SEALED ||
+	    (value == KIND_SERVER) == (hs->role == PSEC_SERVER))
 		return psec_fail(err, PSEC_ERR_MISMATCH,
 				 "the peer's proof is not that of a %s: it was "
 				 "sent back to its maker",
-				 role_name(peer_role(hs)));
-	if (!take_same_sized(r, hs->hello, hs->hello_len) ||
-	    !take_same_sized(r, hs->challenge, sizeof(hs->challenge)))
+				 hs_role_name(hs->peer_role));
+	*kind = (proof_kind_t)value;
+	return PSEC_OK;
+}
+
+/*
+ * A sealed proof makes the server believe that its secrets are secret, which
+ * is so only where the mechanism can keep them and was told to.
+ */
+static psec_code_t check_seal(const psec_handshake_t *hs, proof_kind_t kind,
+			      const psec_cred_info_t *info, psec_error_t *err)
+{
+	if (kind != KIND_SEALED ||
+	    (hs->mech->vt->secret_payload && info->for_uid != (uid_t)-1))
+		return PSEC_OK;
+	return psec_fail(err, PSEC_ERR_MISMATCH,
+			 "the peer's proof holds the secrets of a sealed one, "
+			 "but anybody may read it");
+}
+
+/* Take the rest of the statement off R: one step per thing stated. */
+static psec_code_t check_statement(const psec_handshake_t *hs, hs_reader_t *r,
+				   psec_error_t *err)
+{
+	const char *mech = hs->mech->name;
+	size_t mech_len;
+
+	if (!hs_take_u8(r, &mech_len) || mech_len != strlen(mech) ||
+	    !take_same(r, mech, mech_len) ||
+	    !take_same_sized(r, hs->hello, hs->hello_len) ||
+	    !take_same_sized(r, hs->challenge, hs->challenge_len))
 		return psec_fail(err, PSEC_ERR_MISMATCH,
 				 "the peer's proof belongs to another "
 				 "handshake: it was recorded, or a message was "
@@ -201,16 +280,17 @@ static psec_code_t check_statement(const psec_handshake_t *hs, hs_reader_t *r,
 	return PSEC_OK;
 }
 
-static psec_code_t take_secrets(psec_handshake_t *hs, hs_reader_t *r,
-				psec_error_t *err)
+static psec_code_t take_secrets(psec_handshake_t *hs, proof_kind_t kind,
+				hs_reader_t *r, psec_error_t *err)
 {
 	const uint8_t *share, *token = NULL;
 	bool ok;
 
 	ok = hs_take_bytes(r, &share, PSEC_KEY_LEN);
-	if (hs->role == PSEC_CLIENT)
-		ok = ok && take_same(r, hs->own_share, PSEC_KEY_LEN) &&
-		     hs_take_bytes(r, &token, HS_TOKEN_LEN);
+	if (kind == KIND_SERVER)
+		ok = ok && take_same(r, hs->own_share, PSEC_KEY_LEN);
+	if (kind != KIND_CLIENT)
+		ok = ok && hs_take_bytes(r, &token, HS_TOKEN_LEN);
 	if (!ok || r->left > 0)
 		return psec_fail(err, PSEC_ERR_MISMATCH,
 				 "the secrets in the peer's proof do not "
@@ -218,39 +298,84 @@ static psec_code_t take_secrets(psec_handshake_t *hs, hs_reader_t *r,
 	memcpy(hs->peer_share, share, PSEC_KEY_LEN);
 	if (token)
 		memcpy(hs->token, token, HS_TOKEN_LEN);
+	hs->sealed = kind == KIND_SEALED;
 	return PSEC_OK;
 }
 
 static psec_code_t check_peer(const psec_handshake_t *hs,
 			      const psec_cred_info_t *info, psec_error_t *err)
 {
+	if (info->uid == (uid_t)-1)
+		return psec_fail(err, PSEC_ERR_MISMATCH,
+				 "mechanism %s does not tell the %s's uid",
+				 hs->mech->name, hs_role_name(hs->peer_role));
 	if (hs->expect_uid == (uid_t)-1 || hs->expect_uid == info->uid)
 		return PSEC_OK;
 	return psec_fail(err, PSEC_ERR_MISMATCH,
-			 "the peer has uid %u, but uid %u is expected",
-			 info->uid, hs->expect_uid);
+			 "the %s has uid %u, but uid %u is expected",
+			 hs_role_name(hs->peer_role), info->uid,
+			 hs->expect_uid);
+}
+
+/* The ladder: whose proof, what for, in which handshake; then the secrets. */
+static psec_code_t check_payload(psec_handshake_t *hs,
+				 const psec_cred_info_t *info,
+				 psec_error_t *err)
+{
+	hs_reader_t r = { .pos = info->payload, .left = info->payload_len };
+	proof_kind_t kind = KIND_CLIENT;
+	psec_code_t rc;
+
+	rc = check_peer(hs, info, err);
+	if (!rc)
+		rc = take_label(hs, &r, err);
+	if (!rc)
+		rc = take_kind(hs, &r, &kind, err);
+	if (!rc)
+		rc = check_seal(hs, kind, info, err);
+	if (!rc)
+		rc = check_statement(hs, &r, err);
+	if (!rc)
+		rc = take_secrets(hs, kind, &r, err);
+	return rc;
 }
 
 psec_code_t hs_check(psec_handshake_t *hs, psec_error_t *err)
 {
-	psec_cred_info_t info = { .payload = NULL };
-	hs_reader_t r;
+	psec_cred_info_t info;
 	psec_code_t rc;
 
+	cred_info_init(&info);
 	rc = mech_check(hs, hs_frame_body(&hs->in), &info, err);
-	if (rc)
-		goto out;
-	r = (hs_reader_t){ .pos = info.payload, .left = info.payload_len };
-	rc = check_peer(hs, &info, err);
-	if (!rc)
-		rc = check_statement(hs, &r, err);
-	if (!rc)
-		rc = take_secrets(hs, &r, err);
-	if (rc)
-		goto out;
-	hs->peer_uid = info.uid;
-	hs->peer_gid = info.gid;
-out:
+	if (!rc) {
+		rc = check_payload(hs, &info, err);
+	} else if (rc == PSEC_ERR_MALFORMED && hs->peer_role == PSEC_LEGACY) {
+		rc = other_mechanism(hs, err);
+	}
+	if (!rc) {
+		hs->peer_uid = info.uid;
+		hs->peer_gid = info.gid;
+	}
 	cred_info_clear(&info);
 	return rc;
+}
+
+psec_code_t hs_check_confirm(psec_handshake_t *hs, psec_error_t *err)
+{
+	hs_reader_t body = hs_frame_body(&hs->in);
+	unsigned diff = 0;
+	size_t i;
+
+	for (i = 0; i < HS_TOKEN_LEN; i++)
+		diff |= hs->token[i] ^ body.pos[i];
+	if (diff != 0)
+		return psec_fail(err, PSEC_ERR_MISMATCH,
+				 "the %s's CONFIRM does not show that it has "
+				 "read our proof",
+				 hs_role_name(hs->peer_role));
+	if (hs->sealed) {
+		hs->peer_uid = hs->expect_uid;
+		hs->peer_gid = (gid_t)-1;
+	}
+	return PSEC_OK;
 }

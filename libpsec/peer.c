@@ -6,6 +6,9 @@
  * For a connection over loopback TCP both ends are sockets of this kernel,
  * which knows the owner of each: sock_diag(7) tells it for an exact pair of
  * addresses.  Where that module is missing, /proc/net/tcp says the same.
+ *
+ * A socket that no process has (closed, or not accepted yet) is root's to
+ * both.  It has no inode then, and so is told from one that is root's.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -68,7 +71,16 @@ static psec_code_t get_ends(int fd, struct ends *e, psec_error_t *err)
 {
 	union addr local = { .in6 = { 0 } }, remote = { .in6 = { 0 } };
 	socklen_t llen = sizeof(local), rlen = sizeof(remote);
+	socklen_t plen = sizeof(int);
+	int protocol = -1;
 
+	/* Another protocol's ports are not TCP's. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &plen) != 0 ||
+	    protocol != IPPROTO_TCP)
+		return psec_fail(err, PSEC_ERR_UNAVAILABLE,
+				 "the kernel is asked for the owner of TCP "
+				 "sockets only, not of protocol %d",
+				 protocol);
 	if (getsockname(fd, &local.any, &llen) != 0 ||
 	    getpeername(fd, &remote.any, &rlen) != 0)
 		return psec_fail(err, PSEC_ERR_IO,
@@ -99,8 +111,14 @@ static void fill_request(const struct ends *e, struct inet_diag_req_v2 *req)
 	req->id.idiag_cookie[0] = req->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 }
 
-/* 0 and *UID; 1: there is no such socket; -1: the kernel cannot be asked. */
-static int ask_sock_diag(const struct ends *e, uid_t *uid)
+/* What the kernel's tables say of a socket. */
+struct owner {
+	uid_t uid;
+	unsigned long inode; /* 0: no process has it */
+};
+
+/* 0 and *OWNER; 1: there is no such socket; -1: the kernel cannot be asked. */
+static int ask_sock_diag(const struct ends *e, struct owner *owner)
 {
 	struct {
 		struct nlmsghdr head;
@@ -138,7 +156,8 @@ static int ask_sock_diag(const struct ends *e, uid_t *uid)
 	if (reply.head.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 	    n < (ssize_t)NLMSG_LENGTH(sizeof(*msg)))
 		goto out;
-	*uid = msg->idiag_uid;
+	owner->uid = msg->idiag_uid;
+	owner->inode = msg->idiag_inode;
 	rv = 0;
 out:
 	close(fd);
@@ -160,10 +179,11 @@ static void print_addr(char *out, size_t size, const struct ends *e,
 }
 
 /* Like ask_sock_diag(). */
-static int ask_proc(const struct ends *e, uid_t *uid)
+static int ask_proc(const struct ends *e, struct owner *owner)
 {
 	char local[48], remote[48], line[512], a[64], b[64];
-	unsigned owner;
+	unsigned uid;
+	unsigned long inode;
 	int rv = 1;
 	FILE *in =
 		fopen(e->family == AF_INET ? "/proc/net/tcp" : "/proc/net/tcp6",
@@ -174,10 +194,11 @@ static int ask_proc(const struct ends *e, uid_t *uid)
 	print_addr(local, sizeof(local), e, &e->remote, e->remote_port);
 	print_addr(remote, sizeof(remote), e, &e->local, e->local_port);
 	while (rv == 1 && fgets(line, sizeof(line), in)) {
-		if (sscanf(line, " %*d: %63s %63s %*s %*s %*s %*s %u", a, b,
-			   &owner) == 3 &&
+		if (sscanf(line, " %*d: %63s %63s %*s %*s %*s %*s %u %*u %lu",
+			   a, b, &uid, &inode) == 4 &&
 		    !strcmp(a, local) && !strcmp(b, remote)) {
-			*uid = owner;
+			owner->uid = uid;
+			owner->inode = inode;
 			rv = 0;
 		}
 	}
@@ -185,24 +206,41 @@ static int ask_proc(const struct ends *e, uid_t *uid)
 	return rv;
 }
 
+static int ask(const struct ends *e, struct owner *owner)
+{
+	int found = ask_sock_diag(e, owner);
+
+	return found < 0 ? ask_proc(e, owner) : found;
+}
+
 static psec_code_t tcp_uid(int fd, uid_t *uid, psec_error_t *err)
 {
+	struct owner owner = { .uid = (uid_t)-1 };
 	struct ends e = { 0 };
 	psec_code_t rc = get_ends(fd, &e, err);
 	int found;
 
 	if (rc)
 		return rc;
-	found = ask_sock_diag(&e, uid);
+	found = ask(&e, &owner);
+	/*
+	 * The kernel looks for the uid first and then for the inode, and the
+	 * socket may be accepted between.  It is accepted once: what has an
+	 * inode now and is root's the next time, too, is root's.
+	 */
+	if (found == 0 && owner.inode != 0 && owner.uid == 0)
+		found = ask(&e, &owner);
 	if (found < 0)
-		found = ask_proc(&e, uid);
-	if (found == 0)
-		return PSEC_OK;
-	return psec_fail(err, PSEC_ERR_UNAVAILABLE,
-			 found > 0 ? "the peer's socket is gone already"
-				   : "the kernel does not tell the owner of "
-				     "a socket: neither sock_diag nor "
-				     "/proc/net/tcp is there");
+		return psec_fail(err, PSEC_ERR_UNAVAILABLE,
+				 "the kernel does not tell the owner of a "
+				 "socket: neither sock_diag nor /proc/net/tcp "
+				 "is there");
+	if (found > 0 || owner.inode == 0)
+		return psec_fail(err, PSEC_ERR_UNAVAILABLE,
+				 "no process has the peer's socket: it was "
+				 "closed, or is not accepted yet");
+	*uid = owner.uid;
+	return PSEC_OK;
 }
 
 psec_code_t psec_peer_uid(int fd, uid_t *uid, psec_error_t *err)

@@ -146,9 +146,14 @@ psec_code_t psec_select(const psec_t *psec, const char *list, const char **name,
 
 /*
  * The uid of the process at the other end of the connected socket FD, by the
- * kernel's word: SO_PEERCRED for a unix socket, the owner of the peer's
- * socket for TCP over loopback (0 also where that socket has been closed).
- * PSEC_ERR_UNAVAILABLE for any other connection.  Any thread; does not block.
+ * kernel's word: for a unix socket who connected it, listened on it or made
+ * the pair (SO_PEERCRED); for TCP over loopback who owns the peer's socket,
+ * that is, made or accepted it.  PSEC_ERR_UNAVAILABLE for any other
+ * connection, and for TCP where no process has the peer's socket: it was
+ * closed, or its server has not accepted it yet.  So 0 is always root.  In a
+ * user namespace a uid that has no name there shows as the kernel's overflow
+ * uid, mostly 65534.  FD must be of the
+ * caller's network namespace.  Any thread; does not block.
  */
 psec_code_t psec_peer_uid(int fd, uid_t *uid, psec_error_t *err);
 
@@ -180,11 +185,13 @@ psec_code_t psec_cred_create(psec_t *psec, const char *mech,
 
 typedef struct {
 	uid_t uid;	   /* proven by the mechanism */
-	gid_t gid;	   /* proven by the mechanism */
+	gid_t gid;	   /* likewise; (gid_t)-1: it does not prove it */
 	int64_t issued_s;  /* seconds since the epoch, by the issuer's clock */
 	int64_t expires_s; /* likewise; 0: it does not expire */
 	uint8_t *payload;  /* as given to psec_cred_create(); NUL follows */
 	size_t payload_len;
+	uid_t for_uid; /* as given to psec_cred_create() */
+	gid_t for_gid; /* likewise */
 } psec_cred_info_t;
 
 /*
@@ -212,22 +219,53 @@ void psec_cred_info_destroy(psec_cred_info_t *info);
  */
 typedef struct psec_handshake psec_handshake_t;
 
-typedef enum { PSEC_CLIENT = 1, PSEC_SERVER = 2 } psec_role_t;
+/*
+ * RFC0011's ways to a server, which differ in who chooses the mechanism.  The
+ * values are the wire's.
+ */
+typedef enum {
+	PSEC_CLIENT = 1, /* has the server's list: names its own best of it */
+	PSEC_SERVER = 2,
+	PSEC_TOOL = 3,	/* has no list: sends its own, the server picks */
+	PSEC_LEGACY = 4 /* names nothing: the server takes its default */
+} psec_role_t;
+
+/* Whom a server turns away with PSEC_ERR_MISMATCH. */
+#define PSEC_REFUSE_CLIENTS (1U << 0)
+#define PSEC_REFUSE_TOOLS   (1U << 1)
+#define PSEC_REFUSE_LEGACY  (1U << 2)
 
 #define PSEC_BINDING_MAX 256
 #define PSEC_INTRO_MAX	 256
 #define PSEC_KEY_LEN	 32
 
 typedef struct {
-	size_t size;	     /* sizeof(psec_handshake_options_t) */
-	const char *mechs;   /* client: what to choose from; server: allowed.
-				Required: there is no default */
+	size_t size; /* sizeof(psec_handshake_options_t) */
+	/*
+	 * Required: there is no default.
+	 * Client: the server's list (PMIX_SECURITY_MODE), to choose from.
+	 * Tool: what it may use; it offers those that work here.
+	 * Legacy: the single one that it speaks.
+	 * Server: what is allowed, whatever the peer says.
+	 */
+	const char *mechs;
 	const void *binding; /* what both ends must know: purpose, job, step */
 	size_t binding_len;
-	const void *intro; /* client: bytes to tell the server, authenticated */
+	const void *intro; /* not a server: bytes to tell it, authenticated */
 	size_t intro_len;
 	psec_role_t role;
-	uid_t expect_uid; /* the peer's uid; (uid_t)-1: accept any */
+	/*
+	 * The peer's uid; (uid_t)-1: accept any.  Who is no server and knows
+	 * the server's uid saves it a credential: with munge the handshake
+	 * takes one encode and one decode instead of two of each.
+	 */
+	uid_t expect_uid;
+	/*
+	 * Server: what legacy peers must speak, one of MECHS.  NULL: the one
+	 * of MECHS that is loaded and has the highest priority.
+	 */
+	const char *default_mech;
+	unsigned refuse; /* server: PSEC_REFUSE_*; 0: takes all */
 } psec_handshake_options_t;
 
 /*
@@ -246,7 +284,8 @@ typedef enum {
 
 /*
  * PSEC must outlive *HS.  PSEC_ERR_NO_MECH: none of OPT->mechs is loaded.
- * Release *HS with psec_handshake_destroy().
+ * Release *HS with psec_handshake_destroy().  Never blocks: a tool begins
+ * with WORK, which finds out what works here.
  */
 psec_code_t psec_handshake_create(psec_handshake_t **hs, psec_t *psec,
 				  const psec_handshake_options_t *opt,
@@ -291,14 +330,16 @@ psec_code_t psec_handshake_run(psec_handshake_t *hs, int fd, int timeout_ms,
 typedef struct {
 	const char *mech;
 	uid_t uid; /* of the peer, proven by the mechanism */
-	gid_t gid;
-	const uint8_t *intro; /* server: what the client told */
+	gid_t gid; /* likewise; (gid_t)-1: it is not proven.  A server that
+		      shows its uid by reading a credential shows no gid */
+	const uint8_t *intro; /* server: what the peer told */
 	size_t intro_len;
 	const uint8_t *key; /* PSEC_KEY_LEN secret bytes that only the two
 			       ends (and whoever has their uids) know,
 			       or NULL where the mechanism cannot agree
 			       on one.  Protect with it what follows on
 			       a connection that others can reach */
+	psec_role_t role;   /* of the peer */
 } psec_peer_t;
 
 psec_code_t psec_handshake_peer(const psec_handshake_t *hs, psec_peer_t *peer,

@@ -59,7 +59,8 @@ typedef struct {
 	/*
 	 * Can nobody read the payload of a credential (or proof) but those
 	 * that the request allows to validate it?  Only then does a handshake
-	 * agree on a key.
+	 * agree on a key, and believe that who shows a secret of the payload
+	 * is one of those.
 	 */
 	bool secret_payload;
 
@@ -87,10 +88,11 @@ typedef struct {
 
 	/*
 	 * Optional, with cred_create().  Validate 1 to PSEC_CRED_MAX bytes
-	 * that may come from an attacker and are not terminated.  INFO is
-	 * zeroed; fill it in.  INFO->payload is malloc()ed with a NUL after
-	 * its end, or NULL where there is none; libpsec releases it, in case
-	 * of failure too.
+	 * that may come from an attacker and are not terminated.  INFO says
+	 * -1 for each uid and gid and is zero otherwise; fill it in.  A gid
+	 * that is not proven stays -1.  INFO->payload is malloc()ed with a NUL
+	 * after its end, or NULL where there is none; libpsec releases it, in
+	 * case of failure too.
 	 */
 	psec_code_t (*cred_validate)(void *state, const void *cred, size_t len,
 				     psec_cred_info_t *info, psec_error_t *err);
@@ -102,7 +104,8 @@ typedef struct {
 	 * is not known.  Otherwise as cred_create() and cred_validate(), which
 	 * libpsec uses in their place where they are NULL.  libpsec puts
 	 * nonces, role and binding into the payload and compares them; the
-	 * mechanism only says whose payload it is.
+	 * mechanism only says whose payload it is, and with secret_payload
+	 * whom it was restricted to (INFO->for_uid).
 	 */
 	psec_code_t (*prove)(void *state, int fd,
 			     const psec_cred_request_t *req, void **proof,

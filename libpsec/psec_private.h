@@ -50,6 +50,12 @@ const mech_t *mech_find(const psec_t *psec, const char *name, psec_code_t *rc,
 /* -- cred.c ------------------------------------------------------------- */
 
 /*
+ * What a mechanism finds in INFO: nobody, and nothing.  A mechanism that
+ * forgets to tell a uid must not make it root's.
+ */
+void cred_info_init(psec_cred_info_t *info);
+
+/*
  * Release what INFO points to and wipe it.  The second half of
  * psec_cred_info_destroy(), for an INFO that is not malloc()ed.
  */

@@ -237,8 +237,8 @@ static psec_code_t check_shape(const char *cred, size_t *len, psec_error_t *err)
 	return PSEC_OK;
 }
 
-/* When it was issued and expires, by the decoded CTX. */
-static munge_err_t read_times(munge_ctx_t ctx, psec_cred_info_t *info)
+/* When it was issued and expires, and for whom it is, by the decoded CTX. */
+static munge_err_t read_limits(munge_ctx_t ctx, psec_cred_info_t *info)
 {
 	munge_err_t e;
 	time_t issued = 0;
@@ -247,6 +247,13 @@ static munge_err_t read_times(munge_ctx_t ctx, psec_cred_info_t *info)
 	e = munge_ctx_get(ctx, MUNGE_OPT_ENCODE_TIME, &issued);
 	if (!e)
 		e = munge_ctx_get(ctx, MUNGE_OPT_TTL, &ttl_s);
+	/* MUNGE's word for anybody is -1, too. */
+	if (!e)
+		e = munge_ctx_get(ctx, MUNGE_OPT_UID_RESTRICTION,
+				  &info->for_uid);
+	if (!e)
+		e = munge_ctx_get(ctx, MUNGE_OPT_GID_RESTRICTION,
+				  &info->for_gid);
 	if (!e) {
 		info->issued_s = issued;
 		info->expires_s = (int64_t)issued + ttl_s;
@@ -270,7 +277,7 @@ static munge_err_t decode(munge_ctx_t ctx, const char *text,
 	info->payload = payload;
 	info->payload_len = payload ? (size_t)payload_len : 0;
 	if (!e)
-		e = read_times(ctx, info);
+		e = read_limits(ctx, info);
 	return e;
 }
 

@@ -2,13 +2,18 @@
 /*
  * psec_native.c - what the kernel says about the other end of a socket.
  *
- * Proves, in a handshake over a unix socket: the uid and gid of the process
- * that connected it, listened on it or made the pair (SO_PEERCRED, taken by
- * the kernel at that moment).
+ * Proves, in a handshake:
+ *   - over a unix socket: the uid and gid of the process that connected it,
+ *     listened on it or made the pair (SO_PEERCRED, taken by the kernel at
+ *     that moment);
+ *   - over loopback TCP: the uid of the process that made or accepted the
+ *     peer's socket (sock_diag).  The kernel knows no gid of it.
+ * Any other connection is refused: libpmix's psec of this name believes what
+ * the peer states there.  Nothing that the peer says of itself is believed.
  *
  * Does not prove: that this process still is the one at the other end, as
- * descriptors can be handed on; anything over TCP, where libpmix's psec of
- * this name believes what the peer states.  Here it is refused.
+ * descriptors can be handed on; who is behind a program that forwards bytes,
+ * such as a tunnel: the tunnel is the other end.
  *
  * Its credentials would be keyed hashes under a key that only the step's
  * servers have.  Without that key there is no honest one, so none is made.
@@ -24,29 +29,50 @@
 
 #include "psec_mech.h"
 
-static psec_code_t unix_peer(int fd, struct ucred *peer, psec_error_t *err)
-{
-	socklen_t len = sizeof(*peer);
+/* Who is at the other end. */
+typedef struct {
+	uid_t uid;
+	gid_t gid; /* (gid_t)-1: not known */
+} native_peer_t;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) != 0)
+static psec_code_t unix_peer(int fd, native_peer_t *peer, psec_error_t *err)
+{
+	struct ucred cred = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
 		return psec_fail(err, PSEC_ERR_UNAVAILABLE,
 				 "native cannot learn who is at the other end "
 				 "of descriptor %d: %s",
 				 fd, strerror(errno));
 	/* The kernel's answer for a socket that has no other end. */
-	if (peer->uid == (uid_t)-1 || peer->gid == (gid_t)-1)
+	if (cred.uid == (uid_t)-1 || cred.gid == (gid_t)-1)
 		return psec_fail(err, PSEC_ERR_UNAVAILABLE,
 				 "native cannot learn who is at the other end "
 				 "of descriptor %d: it is not connected",
 				 fd);
+	peer->uid = cred.uid;
+	peer->gid = cred.gid;
 	return PSEC_OK;
 }
 
-/*
- * Who is at the other end of FD?  One family per case; loopback TCP, whose
- * owner sock_diag(7) knows, has its place here.
- */
-static psec_code_t socket_peer(int fd, struct ucred *peer, psec_error_t *err)
+static psec_code_t tcp_peer(int fd, native_peer_t *peer, psec_error_t *err)
+{
+	psec_error_t why;
+	psec_code_t rc = psec_peer_uid(fd, &peer->uid, &why);
+
+	if (rc)
+		return psec_fail(err, PSEC_ERR_UNAVAILABLE,
+				 "native proves who the peer is over unix "
+				 "sockets and loopback TCP only, and not that "
+				 "of descriptor %d: %.200s",
+				 fd, why.text);
+	peer->gid = (gid_t)-1;
+	return PSEC_OK;
+}
+
+/* Who is at the other end of FD?  One family per case. */
+static psec_code_t socket_peer(int fd, native_peer_t *peer, psec_error_t *err)
 {
 	int domain = -1;
 	socklen_t len = sizeof(domain);
@@ -63,11 +89,14 @@ static psec_code_t socket_peer(int fd, struct ucred *peer, psec_error_t *err)
 	switch (domain) {
 	case AF_UNIX:
 		return unix_peer(fd, peer, err);
+	case AF_INET:
+	case AF_INET6:
+		return tcp_peer(fd, peer, err);
 	default:
 		return psec_fail(err, PSEC_ERR_UNAVAILABLE,
 				 "native proves who the peer is over unix "
-				 "sockets only, but descriptor %d has address "
-				 "family %d",
+				 "sockets and loopback TCP only, but "
+				 "descriptor %d has address family %d",
 				 fd, domain);
 	}
 }
@@ -97,7 +126,7 @@ static psec_code_t native_prove(void *state, int fd,
 				const psec_cred_request_t *req, void **proof,
 				size_t *len, psec_error_t *err)
 {
-	struct ucred peer = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	native_peer_t peer = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	psec_code_t rc;
 
 	rc = socket_peer(fd, &peer, err);
@@ -106,10 +135,11 @@ static psec_code_t native_prove(void *state, int fd,
 	if ((req->for_uid != (uid_t)-1 && req->for_uid != peer.uid) ||
 	    (req->for_gid != (gid_t)-1 && req->for_gid != peer.gid))
 		return psec_fail(err, PSEC_ERR_MISMATCH,
-				 "the peer has uid %u and gid %u, but the "
-				 "proof is for uid %d and gid %d",
-				 peer.uid, peer.gid, (int)req->for_uid,
-				 (int)req->for_gid);
+				 "the peer has uid %d and gid %d (-1: not "
+				 "known), but the proof is for uid %d and gid "
+				 "%d (-1: any)",
+				 (int)peer.uid, (int)peer.gid,
+				 (int)req->for_uid, (int)req->for_gid);
 	rc = copy_bytes(proof, req->payload, req->payload_len, err);
 	if (!rc)
 		*len = req->payload_len;
@@ -120,7 +150,7 @@ static psec_code_t native_check(void *state, int fd, const void *proof,
 				size_t len, psec_cred_info_t *info,
 				psec_error_t *err)
 {
-	struct ucred peer = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	native_peer_t peer = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	void *payload = NULL;
 	psec_code_t rc;
 
@@ -140,7 +170,7 @@ static psec_code_t no_credentials(psec_error_t *err)
 {
 	return psec_fail(err, PSEC_ERR_UNAVAILABLE,
 			 "native credentials need the step's key, which only "
-			 "its servers have; native here proves peers of unix "
+			 "its servers have; native here proves peers of "
 			 "sockets only");
 }
 
@@ -166,7 +196,8 @@ const psec_mech_t psec_mechanism = {
 	.interface = PSEC_MECH_INTERFACE,
 	.name = "native",
 	.priority = 10,
-	.proves = "the uid and gid at the other end of a unix socket",
+	.proves = "the uid at the other end of a unix socket (its gid, too) or "
+		  "of loopback TCP",
 	.secret_payload = false,
 	.probe = native_probe,
 	.cred_create = native_create,

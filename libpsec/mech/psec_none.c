@@ -149,6 +149,8 @@ static psec_code_t none_validate(void *state, const void *cred, size_t len,
 	info->gid = c.gid;
 	info->issued_s = c.issued_s;
 	info->expires_s = c.expires_s;
+	info->for_uid = c.for_uid;
+	info->for_gid = c.for_gid;
 	return copy_payload(info, (const char *)cred + line_len, len - line_len,
 			    err);
 }

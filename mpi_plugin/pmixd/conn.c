@@ -537,6 +537,10 @@ static const char *hs_start(conn_t *conn, psec_error_t *err)
 		.expect_uid = conn->env->uid,
 	};
 
+	/* Nodes know what they speak: there is nothing to choose. */
+	if (conn->role == PSEC_SERVER)
+		opt.refuse = PSEC_REFUSE_TOOLS | PSEC_REFUSE_LEGACY;
+
 	if (psec_handshake_create(&conn->hs, conn->env->psec, &opt, err))
 		return err->text;
 	conn->state = CONN_HANDSHAKE;

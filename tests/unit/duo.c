@@ -60,12 +60,17 @@ static bool work(duo_end_t *end)
 	return true;
 }
 
-void duo_run(duo_t *duo)
+bool duo_step(duo_t *duo)
 {
 	duo_end_t *c = &duo->client, *s = &duo->server;
 
-	while (deliver(duo, c, s) || deliver(duo, s, c) || receive(duo, c) ||
-	       receive(duo, s) || work(c) || work(s))
+	return deliver(duo, c, s) || deliver(duo, s, c) || receive(duo, c) ||
+	       receive(duo, s) || work(c) || work(s);
+}
+
+void duo_run(duo_t *duo)
+{
+	while (duo_step(duo))
 		;
 }
 

@@ -10,14 +10,16 @@
 
 #define DUO_FRAME_MAX (16 * 1024)
 
-/* The messages of a handshake in their order. */
+/* The messages of a handshake in their order, even ones the client's. */
 enum {
 	DUO_HELLO,
 	DUO_CHALLENGE,
 	DUO_CLIENT_PROOF,
-	DUO_SERVER_PROOF,
-	DUO_CONFIRM,
-	DUO_MESSAGES
+	DUO_SERVER_PROOF, /* the server shows itself by a proof of its own: */
+	DUO_CLIENT_CONFIRM,
+	DUO_MESSAGES,
+	DUO_SERVER_CONFIRM = DUO_SERVER_PROOF, /* or it read a sealed one */
+	DUO_SEALED_MESSAGES
 };
 
 typedef struct {
@@ -39,6 +41,9 @@ typedef struct {
 	void *arg;
 	size_t messages; /* how many were sent */
 } duo_t;
+
+/* Move one message, or do one piece of work; false: neither can go on. */
+bool duo_step(duo_t *duo);
 
 /* Move bytes and do work until neither end can go on. */
 void duo_run(duo_t *duo);

@@ -140,7 +140,7 @@ static void a_mapped_address_is_looked_up_as_what_it_is(void **state)
 	close(fd);
 }
 
-/* Whoever hangs up at once must not pass for somebody; 0 is nobody's word. */
+/* Whoever hangs up at once must not pass for somebody, and least for root. */
 static void a_peer_that_is_gone_is_not_taken_for_anybody(void **state)
 {
 	struct sockaddr_storage addr;
@@ -154,10 +154,32 @@ static void a_peer_that_is_gone_is_not_taken_for_anybody(void **state)
 	conn = accept(fd, NULL, NULL);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	if (psec_peer_uid(conn, &got, &err) == PSEC_OK)
-		assert_int_equal(got, 0);
-	else
-		assert_int_equal(err.code, PSEC_ERR_UNAVAILABLE);
+	assert_refused(psec_peer_uid(conn, &got, &err), &err,
+		       PSEC_ERR_UNAVAILABLE,
+		       "no process has the peer's socket");
+	assert_int_equal(got, (uid_t)-1);
+	close(conn);
+	close(fd);
+}
+
+/* The connection is there before the server knows of it. */
+static void a_peer_that_has_not_accepted_is_not_taken_for_anybody(void **state)
+{
+	struct sockaddr_storage addr;
+	psec_error_t err;
+	socklen_t len;
+	int fd = listen_on(AF_INET, &addr, &len), conn, accepted;
+	uid_t got = (uid_t)-1;
+
+	alarm(20);
+	conn = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(conn, (struct sockaddr *)&addr, len), 0);
+	assert_refused(psec_peer_uid(conn, &got, &err), &err,
+		       PSEC_ERR_UNAVAILABLE, "or is not accepted yet");
+	accepted = accept(fd, NULL, NULL);
+	assert_ok(psec_peer_uid(conn, &got, &err), &err);
+	assert_int_equal(got, geteuid());
+	close(accepted);
 	close(conn);
 	close(fd);
 }
@@ -169,6 +191,7 @@ static void without_sock_diag_the_proc_table_tells_the_same(void **state)
 	another_user_is_told_from_ourselves(state);
 	a_mapped_address_is_looked_up_as_what_it_is(state);
 	a_peer_that_is_gone_is_not_taken_for_anybody(state);
+	a_peer_that_has_not_accepted_is_not_taken_for_anybody(state);
 	no_netlink = false;
 }
 
@@ -204,6 +227,23 @@ static void what_has_no_peer_is_refused(void **state)
 	close(fd);
 }
 
+/* A UDP socket may have the ports of somebody's TCP connection. */
+static void what_is_not_tcp_is_refused(void **state)
+{
+	struct sockaddr_storage addr;
+	psec_error_t err;
+	socklen_t len;
+	uid_t got;
+	int fd = listen_on(AF_INET, &addr, &len);
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(udp, (struct sockaddr *)&addr, len), 0);
+	assert_refused(psec_peer_uid(udp, &got, &err), &err,
+		       PSEC_ERR_UNAVAILABLE, "not of protocol 17");
+	close(udp);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,9 +252,12 @@ int main(void)
 		cmocka_unit_test(a_mapped_address_is_looked_up_as_what_it_is),
 		cmocka_unit_test(a_peer_that_is_gone_is_not_taken_for_anybody),
 		cmocka_unit_test(
+			a_peer_that_has_not_accepted_is_not_taken_for_anybody),
+		cmocka_unit_test(
 			without_sock_diag_the_proc_table_tells_the_same),
 		cmocka_unit_test(a_unix_sockets_peer_is_told),
 		cmocka_unit_test(what_has_no_peer_is_refused),
+		cmocka_unit_test(what_is_not_tcp_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
