@@ -93,7 +93,7 @@ static psec_code_t get_ends(int fd, struct ends *e, psec_error_t *err)
 	if (!is_loopback(e, &e->local) || !is_loopback(e, &e->remote))
 		return psec_fail(err, PSEC_ERR_UNAVAILABLE,
 				 "the kernel knows no owner of a connection "
-				 "that comes from another host");
+				 "that is not over loopback");
 	return PSEC_OK;
 }
 
