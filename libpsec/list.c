@@ -5,6 +5,7 @@
  * Names are compared whole: libpmix's psec/none looks for its own name by
  * substring, so that a mechanism "nonesuch" switches it on.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "psec_private.h"
@@ -68,8 +69,25 @@ bool psec_list_has(const char *list, const char *name)
 	return has_bytes(list, name, strlen(name));
 }
 
-static psec_code_t check_list(const char *list, psec_error_t *err)
+const char *list_show(const char *list, char *out, size_t size)
 {
+	static const char more[] = "...";
+	size_t i;
+
+	for (i = 0; i < size - 1 && list[i]; i++) {
+		out[i] = list[i];
+		if (iscntrl((unsigned char)list[i]))
+			out[i] = '?';
+	}
+	out[i] = '\0';
+	if (list[i] && size > sizeof(more))
+		memcpy(out + size - sizeof(more), more, sizeof(more));
+	return out;
+}
+
+psec_code_t list_check(const char *list, psec_error_t *err)
+{
+	char shown[64];
 	const char *name;
 	size_t len;
 
@@ -80,11 +98,13 @@ static psec_code_t check_list(const char *list, psec_error_t *err)
 	while (list_next(&list, &name, &len)) {
 		if (list_name_ok(name, len))
 			continue;
-		return psec_fail(err, PSEC_ERR_MALFORMED,
-				 "'%.*s' is no name of a mechanism: at most %d "
-				 "of a-z A-Z 0-9 _ - are allowed",
-				 (int)(len < 64 ? len : 64), name,
-				 PSEC_NAME_MAX);
+		(void)list_show(name, shown, sizeof(shown));
+		return psec_fail(
+			err, PSEC_ERR_MALFORMED,
+			"'%.*s' is no name of a mechanism: at most %d "
+			"of a-z A-Z 0-9 _ - are allowed",
+			(int)(len < sizeof(shown) ? len : sizeof(shown)), shown,
+			PSEC_NAME_MAX);
 	}
 	return PSEC_OK;
 }
@@ -113,25 +133,24 @@ static void filter_names(const char *list, const char *filter, char *out)
 psec_code_t psec_list_filter(const char *list, const char *filter, char *out,
 			     size_t size, psec_error_t *err)
 {
-	char result[PSEC_LIST_MAX + 1];
+	char result[PSEC_LIST_MAX + 1], shown[200];
 	psec_code_t rc;
 	size_t need;
 
 	if (!list || !out)
 		return psec_fail(err, PSEC_ERR_ARG,
 				 "no list of mechanisms, or no place for one");
-	rc = check_list(list, err);
+	rc = list_check(list, err);
 	if (!rc && filter)
-		rc = check_list(filter, err);
+		rc = list_check(filter, err);
 	if (rc)
 		return rc;
 	filter_names(list, filter, result);
 	need = strlen(result) + 1;
 	if (need > size)
 		return psec_fail(err, PSEC_ERR_TOO_BIG,
-				 "the list '%.200s' does not fit into %zu "
-				 "bytes",
-				 result, size);
+				 "the list '%s' does not fit into %zu bytes",
+				 list_show(result, shown, sizeof(shown)), size);
 	memcpy(out, result, need);
 	return PSEC_OK;
 }

@@ -7,32 +7,80 @@
  * stops nobody else.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "psec_private.h"
 
 #define SYMBOL "psec_mechanism"
 
-static psec_code_t open_plugin(mech_t *mech, const char *dir, psec_error_t *err)
+/* Is there a plugin, and may it be loaded? */
+static psec_code_t check_plugin(const mech_t *mech, const psec_options_t *opt,
+				const char *path, psec_error_t *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return opt->site ? trust_check(mech->name, path, err) : PSEC_OK;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return psec_fail(err, PSEC_ERR_PLUGIN,
+				 "mechanism %s cannot be loaded: there is no "
+				 "%.200s; is it installed?",
+				 mech->name, path);
+	return psec_fail(err, PSEC_ERR_PLUGIN,
+			 "mechanism %s cannot be loaded: %.200s: %s",
+			 mech->name, path, strerror(errno));
+}
+
+/*
+ * Why dlopen() failed, for people.  The loader begins with what it could not
+ * open.  A name without a folder is a library that was looked for everywhere
+ * and is nowhere; the words behind it depend on the language.
+ */
+static psec_code_t loader_failed(const mech_t *mech, const char *said,
+				 psec_error_t *err)
+{
+	const int len = (int)strcspn(said, ":");
+	const char *so = strstr(said, ".so");
+
+	if (!so || so - said >= len || memchr(said, '/', (size_t)len))
+		return psec_fail(err, PSEC_ERR_PLUGIN,
+				 "mechanism %s cannot be loaded: %.300s",
+				 mech->name, said);
+	return psec_fail(err, PSEC_ERR_PLUGIN,
+			 "mechanism %s cannot be loaded: %.*s is not "
+			 "installed: psec_%s.so needs %.*s, which is not found",
+			 mech->name, (int)(so - said), said, mech->name, len,
+			 said);
+}
+
+static psec_code_t open_plugin(mech_t *mech, const psec_options_t *opt,
+			       psec_error_t *err)
 {
 	char path[PATH_MAX];
+	const char *said;
+	psec_code_t rc;
 	int n;
 
-	n = snprintf(path, sizeof(path), "%s/psec_%s.so", dir, mech->name);
+	n = snprintf(path, sizeof(path), "%s/psec_%s.so", opt->plugin_dir,
+		     mech->name);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return psec_fail(err, PSEC_ERR_PLUGIN,
 				 "mechanism %s cannot be loaded: the path of "
 				 "its plugin is too long",
 				 mech->name);
+	rc = check_plugin(mech, opt, path, err);
+	if (rc)
+		return rc;
 	/* NOW: a missing symbol shall fail here and not in a handshake. */
 	mech->dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!mech->dl)
-		return psec_fail(err, PSEC_ERR_PLUGIN,
-				 "mechanism %s cannot be loaded: %.300s",
-				 mech->name, dlerror());
-	return PSEC_OK;
+	if (mech->dl)
+		return PSEC_OK;
+	said = dlerror();
+	return loader_failed(mech, said ? said : "the loader fails", err);
 }
 
 static psec_code_t check_identity(const mech_t *mech, const psec_mech_t *vt,
@@ -47,7 +95,8 @@ static psec_code_t check_identity(const mech_t *mech, const psec_mech_t *vt,
 		return psec_fail(
 			err, PSEC_ERR_PLUGIN,
 			"mechanism %s cannot be loaded: its plugin was "
-			"made for interface %u, libpsec has %u",
+			"made for interface %u, libpsec has %u; install those "
+			"of one version",
 			mech->name, (unsigned)vt->interface,
 			(unsigned)PSEC_MECH_INTERFACE);
 	if (!vt->name || strcmp(vt->name, mech->name) != 0)
@@ -83,7 +132,7 @@ static psec_code_t load(mech_t *mech, const psec_options_t *opt)
 	const char *lack;
 	psec_code_t rc;
 
-	rc = open_plugin(mech, opt->plugin_dir, &mech->why);
+	rc = open_plugin(mech, opt, &mech->why);
 	if (rc)
 		return rc;
 	vt = dlsym(mech->dl, SYMBOL);
@@ -101,6 +150,7 @@ static psec_code_t load(mech_t *mech, const psec_options_t *opt)
 			return rc;
 	}
 	mech->vt = vt;
+	mech->priority = priority_of(opt->priorities, mech->name, vt->priority);
 	return PSEC_OK;
 }
 
@@ -122,6 +172,7 @@ void mech_unload(mech_t *mech)
 	if (mech->vt && mech->vt->close)
 		mech->vt->close(mech->state);
 	mech->vt = NULL;
+	mech->priority = -1;
 	mech->state = NULL;
 	if (mech->dl)
 		(void)dlclose(mech->dl);
@@ -163,7 +214,7 @@ bool psec_mech_get(const psec_t *psec, size_t index, psec_mech_info_t *info)
 		return false;
 	m = &psec->mechs[index];
 	info->name = m->name;
-	info->priority = m->vt ? m->vt->priority : -1;
+	info->priority = m->priority;
 	info->proves = m->vt ? m->vt->proves : "nothing: it is not loaded";
 	return true;
 }

@@ -61,7 +61,8 @@ static psec_code_t options_complete(psec_options_t *out,
 				    const psec_options_t *opt,
 				    psec_error_t *err)
 {
-	static const psec_options_t none = { .size = sizeof(none) };
+	static const psec_options_t none = PSEC_OPTIONS_INIT;
+	psec_code_t rc;
 
 	if (!opt)
 		opt = &none;
@@ -75,6 +76,17 @@ static psec_code_t options_complete(psec_options_t *out,
 		out->plugin_dir = PSEC_MECHDIR;
 	if (!out->mechs)
 		out->mechs = DEFAULT_MECHS;
+	if (out->priorities) {
+		rc = psec_priorities_check(out->priorities, err);
+		if (rc)
+			return rc;
+	}
+	/* libpsec and the loader must mean the same: dlopen(3), tokens. */
+	if (strchr(out->plugin_dir, '$'))
+		return psec_fail(err, PSEC_ERR_ARG,
+				 "the directory of mechanisms '%.200s' has a "
+				 "'$', which the loader would replace",
+				 out->plugin_dir);
 	/* The working directory must not decide which code is loaded. */
 	if (out->plugin_dir[0] != '/')
 		return psec_fail(err, PSEC_ERR_ARG,
@@ -84,11 +96,6 @@ static psec_code_t options_complete(psec_options_t *out,
 	return PSEC_OK;
 }
 
-static int mech_priority(const mech_t *mech)
-{
-	return mech->vt ? mech->vt->priority : -1;
-}
-
 /* Load MECH and put it where it belongs among the N mechanisms before it. */
 static void insert_mech(psec_t *psec, const mech_t *mech)
 {
@@ -96,7 +103,7 @@ static void insert_mech(psec_t *psec, const mech_t *mech)
 
 	/* Equal priorities stay in the list's order. */
 	for (; i > 0; i--) {
-		if (mech_priority(&psec->mechs[i - 1]) >= mech_priority(mech))
+		if (psec->mechs[i - 1].priority >= mech->priority)
 			break;
 		psec->mechs[i] = psec->mechs[i - 1];
 	}
@@ -110,7 +117,7 @@ static void load_mechs(psec_t *psec, const char *list,
 	size_t len;
 
 	while (list_next(&pos, &name, &len)) {
-		mech_t mech = { .vt = NULL };
+		mech_t mech = { .priority = -1 };
 
 		memcpy(mech.name, name, len);
 		mech_load(&mech, opt);

@@ -10,10 +10,11 @@
  * Sources: RFC0011 "Refactor Security Support" (selection), RFC0024 "Security
  * Credential Transactions" (credentials), munge(3).
  *
- * Threads: a context may be shared by any number of threads once
- * psec_create() has returned; psec_destroy() must be the last call on it.
- * A handshake belongs to one thread at a time.  No function keeps a pointer
- * to its arguments after it returns, unless it says so.
+ * Threads: every function may be called by any number of threads at once,
+ * also on the same context once psec_create() has returned; psec_destroy()
+ * must be the last call on a context.  A handshake belongs to one thread at a
+ * time.  No function keeps a pointer to its arguments after it returns,
+ * unless it says so.
  *
  * Errors: every function that can fail returns a psec_code_t and, where the
  * caller passes a psec_error_t (it may be NULL), writes a sentence that names
@@ -72,8 +73,11 @@ const char *psec_strcode(psec_code_t code);
 
 /*
  * Lists of mechanisms: names separated by commas, as in PMIX_SECURITY_MODE.
- * Blanks around a name and empty entries are skipped; names are compared
- * whole and case counts; a name that comes again counts once.
+ * Blanks and tabs around a name and empty entries are skipped; names are
+ * compared whole and case counts; a name that comes again counts once; the
+ * order says nothing.  A list has at most PSEC_LIST_MAX bytes.  Functions that
+ * only look for a name in a list skip entries that could be no name;
+ * psec_list_filter(), psec_server_list() and psec_create() refuse them.
  */
 
 /* Is NAME one of LIST's names?  False for an overlong list. */
@@ -95,16 +99,33 @@ typedef struct psec psec_t;
 
 typedef struct {
 	size_t size; /* sizeof(psec_options_t), for later additions */
-	const char *plugin_dir;	  /* absolute path; NULL: fixed at build time */
+	const char *plugin_dir;	  /* absolute path without '$'; NULL: as fixed
+				     at build time */
 	const char *mechs;	  /* list to load; NULL: "munge,native" */
 	const char *munge_socket; /* NULL: munge's default */
+	const char *priorities;	  /* in place of the plugins' own, such as
+				     "native=90,munge=80"; NULL: none */
+	bool site; /* this context is made on the site's behalf: see below */
 } psec_options_t;
+
+#define PSEC_OPTIONS_INIT                                                      \
+	{                                                                      \
+		sizeof(psec_options_t), NULL, NULL, NULL, NULL, false          \
+	}
 
 /*
  * Make a context and load the mechanisms that OPT names (NULL: defaults).
- * A mechanism whose plugin or library is missing is not an error here: it
- * stays listed and says so when probed.  Returns PSEC_ERR_ARG for a bad
- * list, PSEC_ERR_NOMEM.  Release *PSEC with psec_destroy().
+ * A mechanism that cannot be loaded (no plugin, no library, another
+ * interface or name) is no error here: it stays listed and says why when
+ * probed.  Returns PSEC_ERR_ARG for options that are malformed,
+ * PSEC_ERR_NOMEM.  Release *PSEC with psec_destroy().
+ *
+ * OPT->site: a plugin is code that runs with this process's rights.  Where
+ * the site answers for what is loaded, and not the user who runs it, a plugin
+ * is not loaded if others than root could have changed it: if it, its folder
+ * or any folder that leads there, also by a symbolic link, belongs to another
+ * uid than 0 or can be written by group or others.  A sticky bit does not
+ * help.  The sentence names the folder or file, its owner and mode.
  */
 psec_code_t psec_create(psec_t **psec, const psec_options_t *opt,
 			psec_error_t *err);
@@ -115,31 +136,58 @@ void psec_destroy(psec_t *psec);
 
 typedef struct {
 	const char *name;   /* valid as long as the context */
-	int priority;	    /* higher wins; munge 80, native 10, none 0;
+	int priority;	    /* higher wins; munge 80, native 10, none 0, or
+			       what psec_options_t.priorities says;
 			       -1: could not be loaded, is never selected */
 	const char *proves; /* what it proves, in a phrase for people; valid
 			       as long as the context */
 } psec_mech_info_t;
 
+#define PSEC_PRIORITY_MAX 100000
+
 /*
- * The context's mechanisms, highest priority first, those that could not be
- * loaded last.  False past the last.
+ * Are PRIORITIES as psec_options_t.priorities must be?  Entries NAME=NUMBER
+ * separated by commas, blanks and empty entries as in lists; a number from 0
+ * to PSEC_PRIORITY_MAX; each name once; at most PSEC_LIST_MAX bytes.  A name
+ * that no context has is allowed.  PSEC_ERR_ARG: they are not, and ERR says
+ * what is wrong.
+ */
+psec_code_t psec_priorities_check(const char *priorities, psec_error_t *err);
+
+/*
+ * The context's mechanisms, highest priority first, in the order of the list
+ * to load where it is equal, those that could not be loaded last.  False past
+ * the last.
  */
 bool psec_mech_get(const psec_t *psec, size_t index, psec_mech_info_t *info);
 
 /*
- * Does mechanism NAME work here and now?  If not, ERR says why ("munged does
- * not answer at ...").  PSEC_ERR_PLUGIN: it could not be loaded;
- * PSEC_ERR_NO_MECH: the context was made without it.  May block in the
- * mechanism's service.
+ * Does mechanism NAME work here and now?  If not, ERR says why ("no socket at
+ * ...: is munged running?", "libmunge is not installed: ...").
+ * PSEC_ERR_PLUGIN: it could not be loaded; PSEC_ERR_NO_MECH: the context was
+ * made without it.  May block in the mechanism's service: with munge for 2 s
+ * where nobody listens on the socket, for 10 s where munged hangs.
  */
 psec_code_t psec_mech_probe(psec_t *psec, const char *name, psec_error_t *err);
 
 /*
- * RFC0011: the name of the highest priority mechanism that LIST names and
- * this context has loaded.  *NAME is valid as long as the context.
- * PSEC_ERR_NO_MECH: the sentence shows both lists.  PSEC_ERR_TOO_BIG: the
- * list is overlong.
+ * RFC0011, the server's side: what to put into PMIX_SECURITY_MODE.  Writes
+ * into OUT (SIZE bytes) the names that ALLOWED has, that this context has
+ * loaded and that work here and now, best priority first.  ALLOWED NULL: all
+ * that the context has.  PSEC_ERR_NO_MECH: nothing would be left; the
+ * sentence says why not even the best of them works.  PSEC_ERR_TOO_BIG and
+ * _MALFORMED as in psec_list_filter().  Blocks as psec_mech_probe() does, for
+ * each of them.
+ */
+psec_code_t psec_server_list(psec_t *psec, const char *allowed, char *out,
+			     size_t size, psec_error_t *err);
+
+/*
+ * RFC0011, the client's side: the name of the highest priority mechanism that
+ * LIST, the server's, names and this context has loaded.  Names that it has
+ * not are skipped, whatever characters they have.  *NAME is valid as long as
+ * the context.  PSEC_ERR_NO_MECH: the sentence shows both lists.
+ * PSEC_ERR_TOO_BIG: the list is overlong.
  */
 psec_code_t psec_select(const psec_t *psec, const char *list, const char **name,
 			psec_error_t *err);

@@ -50,7 +50,10 @@ typedef struct {
 	/* The NAME of psec_NAME.so: a-z A-Z 0-9 _ - */
 	const char *name;
 
-	/* Higher is preferred; not negative.  munge 80, native 10, none 0. */
+	/*
+	 * Higher is preferred; not negative.  munge 80, native 10, none 0.
+	 * A site may change it (psec_options_t.priorities).
+	 */
 	int priority;
 
 	/* A phrase for people, such as "the uid and gid of the issuer". */
@@ -74,7 +77,10 @@ typedef struct {
 	/* Optional, with open().  Release STATE.  Keeps errno. */
 	void (*close)(void *state);
 
-	/* Required.  Does the mechanism work here and now? */
+	/*
+	 * Required.  Does the mechanism work here and now?  If not, the
+	 * sentence tells people what is missing where, and what to look at.
+	 */
 	psec_code_t (*probe)(void *state, psec_error_t *err);
 
 	/*

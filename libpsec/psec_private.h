@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * psec_private.h - what the sources of libpsec share.  Nothing here is
- * exported (the version script lets psec_* pass, and hidden is the default).
+ * exported: the version script, libpsec.map, names what is.
  */
 #ifndef PSEC_PRIVATE_H
 #define PSEC_PRIVATE_H
@@ -12,6 +12,7 @@
 typedef struct {
 	char name[PSEC_NAME_MAX + 1];
 	const psec_mech_t *vt; /* NULL: could not be loaded, WHY tells */
+	int priority;	       /* the plugin's or the options'; without vt -1 */
 	void *state;	       /* of vt->open() */
 	void *dl;
 	psec_error_t why;
@@ -33,6 +34,32 @@ bool list_next(const char **pos, const char **name, size_t *len);
 
 /* May the LEN bytes at NAME be a mechanism's name? */
 bool list_name_ok(const char *name, size_t len);
+
+/* PSEC_ERR_TOO_BIG or _MALFORMED where psec_list_filter() refuses LIST. */
+psec_code_t list_check(const char *list, psec_error_t *err);
+
+/*
+ * LIST for a sentence: in OUT, of SIZE bytes, without control characters, and
+ * with "..." at its end where it is cut.  Returns OUT.
+ */
+const char *list_show(const char *list, char *out, size_t size);
+
+/* -- priority.c --------------------------------------------------------- */
+
+/*
+ * What PRIORITIES, which psec_priorities_check() has passed and may be NULL,
+ * say about NAME; DFLT where they say nothing.
+ */
+int priority_of(const char *priorities, const char *name, int dflt);
+
+/* -- trust.c ------------------------------------------------------------ */
+
+/*
+ * Is PATH, absolute and the plugin of mechanism NAME, such that only root can
+ * change what is found under it, now and later?  PSEC_ERR_PLUGIN: no, or it
+ * cannot be found out.
+ */
+psec_code_t trust_check(const char *name, const char *path, psec_error_t *err);
 
 /* -- mech.c ------------------------------------------------------------- */
 

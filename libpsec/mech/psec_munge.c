@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,6 +96,23 @@ static const char *socket_name(const munge_state_t *st, munge_ctx_t ctx)
 	return name;
 }
 
+/*
+ * munged could not be reached.  Where there is not even a socket, people need
+ * not look for a munged that hangs; PSEC_OK: that is not it.
+ */
+static psec_code_t no_socket(const char *name, psec_error_t *err)
+{
+	struct stat st;
+
+	if (name[0] != '/')
+		return PSEC_OK;
+	if (stat(name, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
+		return psec_fail(err, PSEC_ERR_UNAVAILABLE,
+				 "no socket at %.200s: is munged running?",
+				 name);
+	return PSEC_OK;
+}
+
 /* Turn E, which an operation with CTX gave, into a code and a sentence. */
 static psec_code_t munge_failed(const munge_state_t *st, munge_ctx_t ctx,
 				munge_err_t e, psec_error_t *err)
@@ -107,6 +125,8 @@ static psec_code_t munge_failed(const munge_state_t *st, munge_ctx_t ctx,
 
 	(void)snprintf(detail, sizeof(detail), "%s",
 		       said ? said : munge_strerror(e));
+	if (e == EMUNGE_SOCKET && no_socket(socket_name(st, ctx), err))
+		return PSEC_ERR_UNAVAILABLE;
 	for (i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
 		if (causes[i].munge == e) {
 			code = causes[i].code;

@@ -229,7 +229,7 @@ endless_fails() {
 
 @test "a wrong directory of mechanisms is named" {
     options mechdir=/nowhere
-    fails 'mechanism munge cannot be loaded: /nowhere/psec_munge.so' -N2 bin/c-init
+    fails 'mechanism munge cannot be loaded: there is no /nowhere/psec_munge.so; is it installed?' -N2 bin/c-init
 }
 
 @test "a step directory that is not root's is refused" {
@@ -298,9 +298,9 @@ munged_start() {
 
 @test "a munged that cannot be reached at the start is named" {
     options munge_socket=/nowhere/socket
-    fails "none of the security mechanisms 'munge' works on node n0: munged does not answer (munged at /nowhere/socket:" \
+    fails "none of the security mechanisms 'munge' works on node n0: no socket at /nowhere/socket: is munged running?" \
         -N1 -w n0 bin/c-init
-    fails 'munged does not answer (munged at /nowhere/socket:' -N2 bin/c-init
+    fails 'no socket at /nowhere/socket: is munged running?' -N2 bin/c-init
 }
 
 # creds_begin: rank 1 on n1 gets and validates credentials for 6 s, whatever
@@ -322,7 +322,7 @@ first_loop() {
 @test "a munged that ends in mid-step is reported, and its return noticed" {
     creds_begin
     munged_stop n1
-    wait_for 15 log_says n1 'munged does not answer'
+    wait_for 15 log_says n1 'is munged running?'
     wait_for 15 refuses on n1 pgrep -x c-cred
     munged_start n1
     : > "$(cluster_dir)/shared/go"

@@ -4,7 +4,9 @@
  * bad ones, all from this source.  meson.build says what is wrong with each.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "psec_mech.h"
 
@@ -21,11 +23,26 @@
 #ifdef STUB_UNRESOLVED
 void psec_test_function_that_nobody_has(void);
 #endif
+#ifdef STUB_NEEDS_LIBRARY
+int psec_test_gone(void);
+#endif
+
+/* A credential is this and the payload. */
+#define MARK	 "stub"
+#define MARK_LEN (sizeof(MARK) - 1)
 
 static psec_code_t stub_probe(void *state, psec_error_t *err)
 {
 #ifdef STUB_UNRESOLVED
 	psec_test_function_that_nobody_has();
+#endif
+#ifdef STUB_NEEDS_LIBRARY
+	if (psec_test_gone())
+		return PSEC_OK;
+#endif
+#ifdef STUB_SICK
+	return psec_fail(err, PSEC_ERR_UNAVAILABLE,
+			 "the service of stub " STUB_NAME " is out");
 #endif
 	return PSEC_OK;
 }
@@ -33,17 +50,33 @@ static psec_code_t stub_probe(void *state, psec_error_t *err)
 static psec_code_t stub_create(void *state, const psec_cred_request_t *req,
 			       void **cred, size_t *len, psec_error_t *err)
 {
-	*cred = strdup("stub");
-	*len = 4;
-	return *cred ? PSEC_OK
-		     : psec_fail(err, PSEC_ERR_NOMEM, "no memory for a stub");
+	char *blob = malloc(MARK_LEN + req->payload_len + 1);
+
+	if (!blob)
+		return psec_fail(err, PSEC_ERR_NOMEM, "no memory for a stub");
+	memcpy(blob, MARK, MARK_LEN);
+	if (req->payload_len > 0)
+		memcpy(blob + MARK_LEN, req->payload, req->payload_len);
+	*len = MARK_LEN + req->payload_len;
+	blob[*len] = '\0';
+	*cred = blob;
+	return PSEC_OK;
 }
 
+/* Both ends of a test are one process. */
 static psec_code_t stub_validate(void *state, const void *cred, size_t len,
 				 psec_cred_info_t *info, psec_error_t *err)
 {
-	if (len != 4 || memcmp(cred, "stub", 4) != 0)
+	if (len < MARK_LEN || memcmp(cred, MARK, MARK_LEN) != 0)
 		return psec_fail(err, PSEC_ERR_MALFORMED, "this is no stub");
+	info->uid = geteuid();
+	info->gid = (gid_t)-1;
+	info->payload_len = len - MARK_LEN;
+	info->payload = malloc(info->payload_len + 1);
+	if (!info->payload)
+		return psec_fail(err, PSEC_ERR_NOMEM, "no memory for a stub");
+	memcpy(info->payload, (const char *)cred + MARK_LEN, info->payload_len);
+	info->payload[info->payload_len] = '\0';
 	return PSEC_OK;
 }
 

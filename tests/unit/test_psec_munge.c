@@ -6,7 +6,10 @@
 #include <dlfcn.h>
 #include <munge.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -434,7 +437,7 @@ static void garbage_is_refused(void **state)
 
 /* -- munged is not there ------------------------------------------------ */
 
-static void without_munged_the_socket_is_named(void **state)
+static void without_a_socket_it_is_named_and_munged_asked_for(void **state)
 {
 	psec_cred_request_t req = PSEC_CRED_REQUEST_INIT;
 	psec_t *psec = context("/nonexistent/munge.socket");
@@ -444,10 +447,11 @@ static void without_munged_the_socket_is_named(void **state)
 
 	assert_refused(psec_mech_probe(psec, "munge", &err), &err,
 		       PSEC_ERR_UNAVAILABLE,
-		       "munged does not answer (munged at "
-		       "/nonexistent/munge.socket: ");
+		       "no socket at /nonexistent/munge.socket: is munged "
+		       "running?");
 	assert_refused(psec_cred_create(psec, "munge", &req, &cred, &len, &err),
-		       &err, PSEC_ERR_UNAVAILABLE, "munged does not answer");
+		       &err, PSEC_ERR_UNAVAILABLE,
+		       "no socket at /nonexistent/munge.socket");
 	expect_refusal(psec, "MUNGE:AAAA:", 11, PSEC_ERR_UNAVAILABLE,
 		       "/nonexistent/munge.socket");
 	psec_destroy(psec);
@@ -465,6 +469,40 @@ static void a_munged_that_ended_is_unavailable(void **state)
 		       PSEC_ERR_UNAVAILABLE, munged_socket(m));
 	psec_destroy(psec);
 	munged_stop(m);
+}
+
+/* A munged that was killed leaves its socket behind. */
+static void a_socket_without_munged_does_not_answer(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char dir[] = "/tmp/psec-XXXXXX", words[160];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	psec_error_t err;
+	psec_t *psec;
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/socket", dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	psec = context(addr.sun_path);
+	(void)snprintf(words, sizeof(words),
+		       "munged does not answer (munged at %s: ", addr.sun_path);
+	assert_refused(psec_mech_probe(psec, "munge", &err), &err,
+		       PSEC_ERR_UNAVAILABLE, words);
+	psec_destroy(psec);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(unlink(addr.sun_path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void a_file_in_the_sockets_place_does_not_answer(void **state)
+{
+	psec_t *psec = context("/dev/null");
+	psec_error_t err;
+
+	assert_refused(psec_mech_probe(psec, "munge", &err), &err,
+		       PSEC_ERR_UNAVAILABLE,
+		       "munged does not answer (munged at /dev/null: ");
+	psec_destroy(psec);
 }
 
 /* -- threads ------------------------------------------------------------ */
@@ -592,8 +630,11 @@ int main(void)
 		cmocka_unit_test(what_surrounds_a_credential_is_refused),
 		cmocka_unit_test(only_plain_base64_is_a_credential),
 		cmocka_unit_test(garbage_is_refused),
-		cmocka_unit_test(without_munged_the_socket_is_named),
+		cmocka_unit_test(
+			without_a_socket_it_is_named_and_munged_asked_for),
 		cmocka_unit_test(a_munged_that_ended_is_unavailable),
+		cmocka_unit_test(a_socket_without_munged_does_not_answer),
+		cmocka_unit_test(a_file_in_the_sockets_place_does_not_answer),
 		cmocka_unit_test(threads_share_a_context),
 		cmocka_unit_test(a_proof_that_is_not_encrypted_is_refused),
 	};
