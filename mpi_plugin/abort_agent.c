@@ -55,8 +55,14 @@ static int receive_status(abort_agent_t *agent, int fd, int *status)
 	int rv = -1;
 
 	abort_binding(binding, agent->job_id, agent->step_id);
-	if (psec_handshake_create(&hs, agent->psec, &opt, &err) != PSEC_OK ||
-	    psec_handshake_run(hs, fd, HANDSHAKE_TIMEOUT_MS, &err) != PSEC_OK ||
+	/* The peer has no part in this: srun's host lacks the mechanism. */
+	if (psec_handshake_create(&hs, agent->psec, &opt, &err) != PSEC_OK) {
+		slurm_error("mpi/pmix: srun cannot be told the status of an "
+			    "abort: %s",
+			    err.text);
+		goto done;
+	}
+	if (psec_handshake_run(hs, fd, HANDSHAKE_TIMEOUT_MS, &err) != PSEC_OK ||
 	    psec_handshake_peer(hs, &peer, &err) != PSEC_OK) {
 		slurm_debug("mpi/pmix: a connection to srun's abort port was "
 			    "refused: %s",
@@ -128,6 +134,7 @@ static void accept_one(abort_agent_t *agent)
 			.plugin_dir = agent->mechdir,
 			.mechs = "munge",
 			.munge_socket = agent->munge_socket,
+			.site = true,
 		};
 
 		if (psec_create(&agent->psec, &opt, &err) != PSEC_OK)

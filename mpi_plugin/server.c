@@ -176,6 +176,7 @@ static int send_config(server_t *s)
 	fprintf(out, "dir=%s/%s%c", step->site.stepdir, s->dir.name, '\0');
 	put_string(out, "mechanisms", step->site.mechanisms);
 	put_string(out, "user_mechanisms", step->user_mechs);
+	put_string(out, "priorities", step->site.priorities);
 	put_string(out, "mechdir", step->site.mechdir);
 	put_string(out, "munge_socket", step->site.munge_socket);
 	put_string(out, "ports", step->site.ports);

@@ -20,6 +20,7 @@ static void step_free(psec_step_t *step)
 	free(step->ranks);
 	free(step->user_mechs);
 	free(step->site.mechanisms);
+	free(step->site.priorities);
 	free(step->site.pmixd);
 	free(step->site.mechdir);
 	free(step->site.stepdir);

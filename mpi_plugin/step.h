@@ -16,11 +16,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PSEC_STEP_ABI 1
+#define PSEC_STEP_ABI 2
 
 /* Site options from plugstack.conf; their table is in spank/options.c. */
 typedef struct {
 	char *mechanisms; /* mechanisms that the site allows, e.g. "munge" */
+	char *priorities; /* in place of the mechanisms' own; NULL: none */
 	char *pmixd;	  /* psec-pmixd's path */
 	char *mechdir;	  /* directory of libpsec's mechanisms */
 	char *stepdir;	  /* directory of root in which step directories lie */

@@ -11,7 +11,7 @@
 #include "config.h"
 #include "options.h"
 
-typedef enum { PATH, MECHS, PORTS, LEVEL, SECONDS } kind_t;
+typedef enum { PATH, MECHS, PRIORITIES, PORTS, LEVEL, SECONDS } kind_t;
 
 /* Every option once: key, kind, place and default. */
 static const struct option {
@@ -21,6 +21,7 @@ static const struct option {
 	const char *dflt; /* NULL: none */
 } options[] = {
 	{ "mechanisms", MECHS, offsetof(psec_site_t, mechanisms), "munge" },
+	{ "priorities", PRIORITIES, offsetof(psec_site_t, priorities), NULL },
 	{ "pmixd", PATH, offsetof(psec_site_t, pmixd), PSEC_PMIXD },
 	{ "mechdir", PATH, offsetof(psec_site_t, mechdir), PSEC_MECHDIR },
 	{ "stepdir", PATH, offsetof(psec_site_t, stepdir), PSEC_STEPDIR },
@@ -88,6 +89,9 @@ static const char *expected(kind_t kind)
 		return "an absolute path";
 	case MECHS:
 		return "names of mechanisms separated by commas";
+	case PRIORITIES:
+		return "NAME=NUMBER separated by commas, each name once, "
+		       "numbers from 0 to 100000";
 	case PORTS:
 		return "a range of ports such as 60001-60999";
 	case LEVEL:
@@ -114,6 +118,10 @@ static bool set(psec_site_t *site, const struct option *opt, const char *value)
 		break;
 	case MECHS:
 		if (!mechs_ok(value))
+			return false;
+		break;
+	case PRIORITIES:
+		if (psec_priorities_check(value, NULL) != PSEC_OK)
 			return false;
 		break;
 	case PORTS:

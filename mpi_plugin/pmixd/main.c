@@ -129,6 +129,20 @@ static int read_conf(psec_error_t *err)
 	return 0;
 }
 
+/* By priority, which only the loaded mechanisms know; all names stay. */
+static void order_mechs(void)
+{
+	char *list = pmixd.conf.mechs;
+	psec_mech_info_t mech;
+	size_t used = 0;
+
+	for (size_t i = 0; psec_mech_get(pmixd.psec, i, &mech); i++)
+		used += (size_t)snprintf(list + used,
+					 sizeof(pmixd.conf.mechs) - used,
+					 "%s%s", i ? "," : "", mech.name);
+	plog_debug("mechanisms, best first: %s", list);
+}
+
 /* Mechanisms that do not work here would only be found out by the tasks. */
 static int open_psec(psec_error_t *err)
 {
@@ -137,6 +151,8 @@ static int open_psec(psec_error_t *err)
 		.plugin_dir = pmixd.conf.mechdir,
 		.mechs = pmixd.conf.mechs,
 		.munge_socket = pmixd.conf.munge_socket,
+		.priorities = pmixd.conf.priorities,
+		.site = true,
 	};
 	psec_mech_info_t mech;
 	psec_error_t why, last = { PSEC_ERR_NO_MECH, "there are none" };
@@ -144,6 +160,7 @@ static int open_psec(psec_error_t *err)
 
 	if (psec_create(&pmixd.psec, &opt, err) != PSEC_OK)
 		return -1;
+	order_mechs();
 	for (size_t i = 0; psec_mech_get(pmixd.psec, i, &mech); i++) {
 		if (psec_mech_probe(pmixd.psec, mech.name, &why) == PSEC_OK) {
 			working++;

@@ -144,6 +144,7 @@ int stepconf_read(stepconf_t *conf, char *config, size_t config_len, char *env,
 	conf->dir = lookup(config, config_len, "dir");
 	conf->mechdir = lookup(config, config_len, "mechdir");
 	conf->munge_socket = lookup(config, config_len, "munge_socket");
+	conf->priorities = lookup(config, config_len, "priorities");
 	if (!conf->dir)
 		return error_set(err, PSEC_ERR_PROTOCOL,
 				 "slurmstepd named no step directory");

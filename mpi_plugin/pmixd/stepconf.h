@@ -17,9 +17,11 @@ typedef struct {
 	uint32_t nnodes, node; /* of the step; own place in it */
 	uint32_t ntasks, nlocal;
 	uint32_t *ranks;	   /* of local task 0, 1, … */
-	char mechs[PSEC_LIST_MAX]; /* the site's list narrowed by the user's */
+	char mechs[PSEC_LIST_MAX]; /* the site's list narrowed by the user's;
+				      once libpsec is open: the best first */
 	const char *dir;	   /* step directory */
 	const char *mechdir, *munge_socket; /* NULL: defaults */
+	const char *priorities;		    /* NULL: the mechanisms' own */
 	uint16_t port_min, port_max;	    /* 0: any */
 	int loglevel;
 	int timeout_s;

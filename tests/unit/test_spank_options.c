@@ -9,6 +9,7 @@
 static void free_site(psec_site_t *site)
 {
 	free(site->mechanisms);
+	free(site->priorities);
 	free(site->pmixd);
 	free(site->mechdir);
 	free(site->stepdir);
@@ -35,6 +36,7 @@ static void without_options_there_are_defaults(void **state)
 	assert_int_equal(options_parse(&site, 0, NULL, &err), 0);
 	assert_string_equal(site.mechanisms, "munge");
 	assert_non_null(site.pmixd);
+	assert_null(site.priorities);
 	assert_null(site.munge_socket);
 	assert_null(site.ports);
 	assert_int_equal(site.loglevel, 3);
@@ -45,6 +47,7 @@ static void without_options_there_are_defaults(void **state)
 static void options_take_their_values(void **state)
 {
 	char *argv[] = { (char *)"mechanisms=munge,native",
+			 (char *)"priorities=native=90,other=7",
 			 (char *)"pmixd=/opt/x",
 			 (char *)"ports=60000-60100",
 			 (char *)"loglevel=debug",
@@ -53,8 +56,9 @@ static void options_take_their_values(void **state)
 	psec_error_t err;
 	psec_site_t site;
 
-	assert_int_equal(options_parse(&site, 6, argv, &err), 0);
+	assert_int_equal(options_parse(&site, 7, argv, &err), 0);
 	assert_string_equal(site.mechanisms, "munge,native");
+	assert_string_equal(site.priorities, "native=90,other=7");
 	assert_string_equal(site.pmixd, "/opt/x");
 	assert_string_equal(site.ports, "60000-60100");
 	assert_string_equal(site.munge_socket, "/run/m");
@@ -79,6 +83,11 @@ static void a_bad_value_is_named_with_what_is_expected(void **state)
 	expect_refusal("pmixd", "option 'pmixd' needs a value");
 	expect_refusal("mechanisms=mun ge", "mechanisms must be names");
 	expect_refusal("mechanisms=,", "mechanisms must be names");
+	expect_refusal("priorities=native",
+		       "priorities must be NAME=NUMBER separated by commas");
+	expect_refusal("priorities=native=-1", "numbers from 0 to 100000");
+	expect_refusal("priorities=a=1,a=2", "each name once");
+	expect_refusal("priorities=", "option 'priorities' needs a value");
 	expect_refusal("ports=5", "a range of ports");
 	expect_refusal("ports=9-5", "a range of ports");
 	expect_refusal("ports=1-65536", "a range of ports");
