@@ -12,9 +12,9 @@
 
 #include <slurm/spank.h>
 
+#include "lines.h"
 #include "relay.h"
 
-#define LINE_MAX_LEN  1024 /* psec-pmixd's own limit, see its log.h */
 #define LINES_PER_S   200  /* more would fill slurmd's log */
 #define LOST_GRACE_MS 1500 /* a killed step's tasks end with its server */
 
@@ -30,8 +30,7 @@ struct relay {
 	bool ended;    /* psec-pmixd is gone */
 	bool early;    /* it was before the tasks had ended */
 	bool stopping; /* relay_stop() was called */
-	char line[LINE_MAX_LEN];
-	size_t used;
+	lines_t lines;
 	time_t second; /* lines in this second, for the limit */
 	unsigned in_second, dropped;
 };
@@ -68,15 +67,14 @@ static bool too_many(relay_t *r)
 	return true;
 }
 
-static void write_line(relay_t *r, char *line)
+static void write_line(void *arg, char *line)
 {
+	relay_t *r = arg;
 	char level = line[0];
 
 	if (!level || too_many(r))
 		return;
-	for (char *p = line; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	lines_clean(line);
 	if (level == '1')
 		slurm_error("psec-pmixd: %s", line + 1);
 	else if (level == '2')
@@ -91,39 +89,22 @@ static void write_line(relay_t *r, char *line)
 		slurm_info("psec-pmixd: %s", line);
 }
 
-/* Cut what has been read into lines; an overlong one is cut in two. */
-static void take_lines(relay_t *r)
-{
-	char *start = r->line;
-	char *end;
-
-	while ((end = memchr(start, '\n',
-			     r->used - (size_t)(start - r->line)))) {
-		*end = '\0';
-		write_line(r, start);
-		start = end + 1;
-	}
-	r->used -= (size_t)(start - r->line);
-	memmove(r->line, start, r->used);
-	if (r->used == sizeof(r->line) - 1) {
-		r->line[r->used] = '\0';
-		write_line(r, r->line);
-		r->used = 0;
-	}
-}
-
 /* False when the last writer has closed the pipe. */
 static bool read_log(relay_t *r)
 {
-	ssize_t got = read(r->log_fd, r->line + r->used,
-			   sizeof(r->line) - 1 - r->used);
+	size_t len;
+	char *space = lines_space(&r->lines, &len);
+	ssize_t got = read(r->log_fd, space, len);
 
 	if (got > 0) {
-		r->used += (size_t)got;
-		take_lines(r);
+		lines_added(&r->lines, (size_t)got, write_line, r);
 		return true;
 	}
-	return got < 0 && (errno == EAGAIN || errno == EINTR);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	/* Its last words; whoever crashes may not end the line. */
+	lines_end(&r->lines, write_line, r);
+	return false;
 }
 
 /*
