@@ -144,9 +144,10 @@ static void count_slots(layout_t *l, const stepconf_t *conf)
 	const char *per_task = stepconf_env(conf, "SLURM_CPUS_PER_TASK");
 	uint32_t cpus =
 		sum_counts(stepconf_env(conf, "SLURM_JOB_CPUS_PER_NODE"));
+	/* The user's words: any number may be there, or none. */
 	unsigned long div = per_task ? strtoul(per_task, NULL, 10) : 1;
 
-	l->slots = cpus / (uint32_t)(div ? div : 1);
+	l->slots = div ? (uint32_t)(cpus / div) : cpus;
 	if (l->slots < l->ntasks)
 		l->slots = l->ntasks;
 }
