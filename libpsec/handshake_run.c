@@ -85,22 +85,28 @@ static bool try_again(void)
 	return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
+/*
+ * A message's header is worth waiting for; behind it the body is there as a
+ * rule, and asking poll() first would be one more system call.
+ */
 static psec_code_t do_input(psec_handshake_t *hs, const run_t *run,
 			    psec_error_t *err)
 {
 	uint8_t buf[1024];
 	size_t want = hs_input_wanted(hs), used;
-	psec_code_t rc;
+	psec_code_t rc = PSEC_OK;
 	ssize_t n;
 
-	rc = wait_for(hs, run, POLLIN, err);
-	if (rc)
-		return rc;
 	if (want > sizeof(buf))
 		want = sizeof(buf);
+	if (hs->in.len == 0)
+		rc = wait_for(hs, run, POLLIN, err);
+	if (rc)
+		return rc;
 	n = recv(run->fd, buf, want, MSG_DONTWAIT);
 	if (n < 0)
-		return try_again() ? PSEC_OK : failed_io("read from", err);
+		return try_again() ? wait_for(hs, run, POLLIN, err)
+				   : failed_io("read from", err);
 	if (n == 0)
 		return psec_fail(err, PSEC_ERR_IO,
 				 "the peer closed the connection during the "
@@ -109,7 +115,8 @@ static psec_code_t do_input(psec_handshake_t *hs, const run_t *run,
 	return psec_handshake_input(hs, buf, (size_t)n, &used, err);
 }
 
-static psec_code_t send_some(psec_handshake_t *hs, const run_t *run,
+/* *FULL: the socket takes nothing now. */
+static psec_code_t send_some(psec_handshake_t *hs, const run_t *run, bool *full,
 			     psec_error_t *err)
 {
 	const void *bytes;
@@ -118,21 +125,24 @@ static psec_code_t send_some(psec_handshake_t *hs, const run_t *run,
 
 	bytes = psec_handshake_output(hs, &len);
 	n = send(run->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	*full = n < 0 && try_again();
 	if (n < 0)
-		return try_again() ? PSEC_OK : failed_io("write to", err);
+		return *full ? PSEC_OK : failed_io("write to", err);
 	psec_handshake_sent(hs, (size_t)n);
 	return PSEC_OK;
 }
 
+/* A message fits into the socket, as a rule. */
 static psec_code_t do_output(psec_handshake_t *hs, const run_t *run,
 			     psec_error_t *err)
 {
 	psec_code_t rc;
+	bool full;
 
-	rc = wait_for(hs, run, POLLOUT, err);
-	if (rc)
-		return rc;
-	return send_some(hs, run, err);
+	rc = send_some(hs, run, &full, err);
+	if (!rc && full)
+		rc = wait_for(hs, run, POLLOUT, err);
+	return rc;
 }
 
 static psec_code_t do_work(psec_handshake_t *hs, const run_t *run,
@@ -167,6 +177,7 @@ psec_code_t psec_handshake_run(psec_handshake_t *hs, int fd, int timeout_ms,
 {
 	run_t run = { .fd = fd, .timeout_ms = timeout_ms };
 	psec_code_t rc = PSEC_OK;
+	bool full;
 
 	run.deadline_ms = timeout_ms < 0 ? NO_DEADLINE : now_ms() + timeout_ms;
 	hs->fd = fd;
@@ -175,7 +186,7 @@ psec_code_t psec_handshake_run(psec_handshake_t *hs, int fd, int timeout_ms,
 	/* A refusal is a few bytes: they fit now or are not worth waiting. */
 	if (rc && hs->state == PSEC_HS_OUTPUT &&
 	    hs->after_output == PSEC_HS_FAILED)
-		(void)send_some(hs, &run, NULL);
+		(void)send_some(hs, &run, &full, NULL);
 	if (rc)
 		hs->state = PSEC_HS_FAILED;
 	return rc;
