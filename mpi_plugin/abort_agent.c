@@ -51,7 +51,6 @@ static int receive_status(abort_agent_t *agent, int fd, int *status)
 	psec_handshake_t *hs = NULL;
 	psec_error_t err;
 	psec_peer_t peer;
-	uint32_t value;
 	int rv = -1;
 
 	abort_binding(binding, agent->job_id, agent->step_id);
@@ -69,11 +68,8 @@ static int receive_status(abort_agent_t *agent, int fd, int *status)
 			    err.text);
 		goto done;
 	}
-	if (peer.intro_len != ABORT_INTRO_LEN)
-		goto done;
-	memcpy(&value, peer.intro, sizeof(value));
-	*status = (int)ntohl(value);
-	rv = 0;
+	if (abort_status(peer.intro, peer.intro_len, status))
+		rv = 0;
 done:
 	psec_handshake_destroy(hs);
 	return rv;

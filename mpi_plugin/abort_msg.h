@@ -7,6 +7,8 @@
 #define PSEC_ABORT_MSG_H
 
 #include <arpa/inet.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -21,6 +23,25 @@ static inline void abort_binding(uint8_t out[ABORT_BINDING_LEN],
 	memcpy(out, "slurm-psec abort", 16);
 	memcpy(out + 16, &job, 4);
 	memcpy(out + 20, &step, 4);
+}
+
+static inline void abort_intro(uint8_t out[ABORT_INTRO_LEN], int status)
+{
+	uint32_t value = htonl((uint32_t)status);
+
+	memcpy(out, &value, sizeof(value));
+}
+
+/* The LEN bytes of INTRO may be anything.  False: they are no status. */
+static inline bool abort_status(const uint8_t *intro, size_t len, int *status)
+{
+	uint32_t value;
+
+	if (len != ABORT_INTRO_LEN)
+		return false;
+	memcpy(&value, intro, sizeof(value));
+	*status = (int)ntohl(value);
+	return true;
 }
 
 #endif

@@ -51,15 +51,14 @@ static int connect_srun(const char *host, const char *port)
 /* Prove to srun that we are its user; the status rides along. */
 static int tell(int fd, int status, psec_error_t *err)
 {
-	uint8_t binding[ABORT_BINDING_LEN];
-	uint32_t intro = htonl((uint32_t)status);
+	uint8_t binding[ABORT_BINDING_LEN], intro[ABORT_INTRO_LEN];
 	const psec_handshake_options_t opt = {
 		.size = sizeof(opt),
 		.role = PSEC_CLIENT,
 		.mechs = "munge",
 		.binding = binding,
 		.binding_len = sizeof(binding),
-		.intro = &intro,
+		.intro = intro,
 		.intro_len = sizeof(intro),
 		.expect_uid = geteuid(),
 	};
@@ -67,6 +66,7 @@ static int tell(int fd, int status, psec_error_t *err)
 	psec_code_t rc;
 
 	abort_binding(binding, pmixd.conf.job_id, pmixd.conf.step_id);
+	abort_intro(intro, status);
 	rc = psec_handshake_create(&hs, pmixd.psec, &opt, err);
 	if (rc == PSEC_OK)
 		rc = psec_handshake_run(hs, fd, SRUN_TIMEOUT_MS, err);
