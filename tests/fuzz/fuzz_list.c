@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fuzz_list.c - lists of mechanisms, which come from a user's --psec, from
+ * PMIX_SECURITY_MODE and from the peer of a handshake.
+ *
+ * Input: three lines, a list, another one that filters it, and a name.
+ */
+#include "fuzz.h"
+#include "mech.h"
+
+typedef struct {
+	char *copy;
+	char *names[PSEC_LIST_MAX];
+	size_t n;
+} names_t;
+
+/* Cut LIST at commas, by the words of psec.h and not by list.c. */
+static void names_of(names_t *names, const char *list)
+{
+	char *save = NULL;
+
+	names->n = 0;
+	names->copy = fuzz_string(list, strlen(list));
+	for (char *name = strtok_r(names->copy, ",", &save); name;
+	     name = strtok_r(NULL, ",", &save)) {
+		char *end = name + strlen(name);
+
+		while (*name == ' ' || *name == '\t')
+			name++;
+		while (end > name && (end[-1] == ' ' || end[-1] == '\t'))
+			*--end = '\0';
+		if (*name)
+			names->names[names->n++] = name;
+	}
+}
+
+static bool among(const names_t *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool well_formed(const names_t *names)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		size_t len = strlen(names->names[i]);
+
+		if (len > PSEC_NAME_MAX ||
+		    strspn(names->names[i], "abcdefghijklmnopqrstuvwxyz"
+					    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					    "0123456789_-") != len)
+			return false;
+	}
+	return true;
+}
+
+/* OUT has LIST's names that FILTER has too, in order, each once. */
+static void must_be_filtered(const char *out, const names_t *list,
+			     const names_t *filter)
+{
+	names_t got;
+	size_t i, k = 0;
+
+	names_of(&got, out);
+	for (i = 0; i < list->n; i++) {
+		if (filter && !among(filter, filter->n, list->names[i]))
+			continue;
+		if (among(list, i, list->names[i]))
+			continue;
+		MUST(k < got.n && strcmp(got.names[k], list->names[i]) == 0);
+		k++;
+	}
+	MUST(k == got.n);
+	MUST(!strchr(out, ' ') && !strchr(out, '\t') && !strstr(out, ",,"));
+	free(got.copy);
+}
+
+/* Into a buffer of exactly SIZE bytes. */
+static psec_code_t filter_into(const char *list, const char *filter,
+			       size_t size, char *copy)
+{
+	char *out = malloc(size);
+	psec_error_t err;
+	psec_code_t rc;
+
+	MUST(out);
+	rc = psec_list_filter(list, filter, out, size, &err);
+	if (rc)
+		must_be_told(rc, &err);
+	else
+		memcpy(copy, out, strlen(out) + 1);
+	free(out);
+	return rc;
+}
+
+static void check_filter(const char *list, const char *filter)
+{
+	char out[PSEC_LIST_MAX + 1], again[PSEC_LIST_MAX + 1];
+	bool overlong = strlen(list) > PSEC_LIST_MAX ||
+			(filter && strlen(filter) > PSEC_LIST_MAX);
+	names_t names = { .n = 0 }, filters = { .n = 0 };
+	psec_code_t rc;
+
+	rc = filter_into(list, filter, sizeof(out), out);
+	MUST((rc == PSEC_ERR_TOO_BIG) == overlong);
+	if (overlong)
+		return;
+	names_of(&names, list);
+	names_of(&filters, filter ? filter : "");
+	MUST((rc == PSEC_OK) == (well_formed(&names) && well_formed(&filters)));
+	if (rc == PSEC_OK) {
+		must_be_filtered(out, &names, filter ? &filters : NULL);
+		MUST(filter_into(out, NULL, strlen(out) + 1, again) == PSEC_OK);
+		MUST(strcmp(out, again) == 0);
+		MUST(filter_into(list, filter, strlen(out), again) ==
+		     PSEC_ERR_TOO_BIG);
+	} else {
+		MUST(rc == PSEC_ERR_MALFORMED);
+	}
+	free(names.copy);
+	free(filters.copy);
+}
+
+static void check_has(const char *list, const char *name)
+{
+	names_t names = { .n = 0 };
+
+	if (strlen(list) > PSEC_LIST_MAX) {
+		MUST(!psec_list_has(list, name));
+		return;
+	}
+	names_of(&names, list);
+	MUST(psec_list_has(list, name) == among(&names, names.n, name));
+	free(names.copy);
+}
+
+/* The first of the context's mechanisms, which are in order, in LIST. */
+static void check_select(const psec_t *psec, const char *list)
+{
+	const char *name = NULL, *want = NULL;
+	psec_mech_info_t info;
+	psec_error_t err;
+	psec_code_t rc;
+
+	for (size_t i = 0; !want && psec_mech_get(psec, i, &info); i++)
+		if (info.priority >= 0 && psec_list_has(list, info.name))
+			want = info.name;
+	rc = psec_select(psec, list, &name, &err);
+	MUST((rc == PSEC_OK) == (want != NULL));
+	if (rc)
+		must_be_told(rc, &err);
+	else
+		MUST(strcmp(name, want) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	feed_t feed = { data, size };
+	char *list = feed_text(&feed, '\n');
+	char *filter = feed_text(&feed, '\n');
+	char *name = feed_text(&feed, '\n');
+
+	check_filter(list, NULL);
+	check_filter(list, filter);
+	check_has(list, name);
+	check_select(fuzz_psec(), list);
+	free(list);
+	free(filter);
+	free(name);
+	return 0;
+}

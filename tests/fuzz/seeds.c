@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * seeds.c - writes those seeds that are bytes and not text: handshakes and
+ * invitations.  Made anew each time, so that they are always those of the
+ * program as it is.
+ *
+ * Usage: seeds DIR: files DIR/TARGET/NAME.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bytes.h"
+#include "ends.h"
+#include "invitation.h"
+
+static const char *dir;
+
+static void write_seed(const char *target, const char *name,
+		       const uint8_t *bytes, size_t len)
+{
+	char path[4096];
+	FILE *out;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, target);
+	if (mkdir(path, 0755) != 0)
+		MUST(errno == EEXIST);
+	(void)snprintf(path, sizeof(path), "%s/%s/%s", dir, target, name);
+	out = fopen(path, "we");
+	MUST(out && fwrite(bytes, 1, len, out) == len && fclose(out) == 0);
+}
+
+/* -- handshakes -------------------------------------------------------------
+ */
+
+/* What an end has said, behind the bytes that fuzz_handshake_input.c wants. */
+typedef struct {
+	uint8_t bytes[32768];
+	size_t len;
+} record_t;
+
+/* Move all that FROM has to say to TO.  False: nothing. */
+static bool deliver(end_t *from, end_t *to, record_t *said)
+{
+	uint8_t bytes[16384];
+	size_t len, at = 0;
+
+	if (end_state(from) == PSEC_HS_WORK) {
+		end_work(from);
+		return true;
+	}
+	if (end_state(from) != PSEC_HS_OUTPUT)
+		return false;
+	len = end_output(from, bytes, sizeof(bytes));
+	memcpy(said->bytes + said->len, bytes, len);
+	said->len += len;
+	while (at < len && end_state(to) == PSEC_HS_INPUT)
+		at += end_input(to, bytes + at, len - at);
+	return true;
+}
+
+/* SETUP: the three bytes that setup_read() reads. */
+static void record(const char *name, const uint8_t setup[3])
+{
+	static record_t said[2];
+	psec_t *psec = fuzz_psec();
+	char file[64];
+	setup_t s;
+	feed_t feed = { setup, 3 };
+	end_t ends[2];
+
+	setup_read(&s, &feed);
+	for (int i = 0; i < 2; i++) {
+		end_open(&ends[i], psec, (fuzz_who_t)i, &s);
+		/* Whose end is played, and whole messages; see the target. */
+		said[i].bytes[0] = i == FUZZ_CLIENT ? 1 : 0;
+		memcpy(said[i].bytes + 1, setup, 3);
+		memset(said[i].bytes + 4, 0, 4);
+		said[i].len = 8;
+	}
+	while (deliver(&ends[0], &ends[1], &said[0]) ||
+	       deliver(&ends[1], &ends[0], &said[1]))
+		;
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(file, sizeof(file), "%s-%s", name,
+			       i == FUZZ_CLIENT ? "client" : "server");
+		write_seed("handshake_input", file, said[i].bytes, said[i].len);
+		end_close(&ends[i]);
+	}
+}
+
+static void handshakes(void)
+{
+	static const struct {
+		const char *name;
+		uint8_t setup[3];
+	} all[] = {
+		{ "token", { 0, 0, 4 } },	{ "clear", { 1, 0, 4 } },
+		{ "clear-known", { 1, 6, 0 } }, { "choice", { 3, 0, 255 } },
+		{ "refused", { 1, 1, 0 } },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		record(all[i].name, all[i].setup);
+}
+
+/* -- invitations ------------------------------------------------------------
+ */
+
+static void invitations(void)
+{
+	invitation_t inv = { .job_id = 7,
+			     .step_id = 1,
+			     .node = 3,
+			     .port = 4711,
+			     .naddrs = 2,
+			     .addrs = { { 4, { 127, 0, 0, 1 } },
+					{ 6, { 0xfd, 1, 2, 3 } } } };
+	uint8_t bytes[INVITATION_MAX + 16];
+	size_t len;
+
+	bytes[0] = 'i';
+	len = invitation_encode(&inv, bytes + 1);
+	write_seed("invitation", "alone", bytes, len + 1);
+	/* Through the socket: cut into pieces of 16, slurmd's eight bytes. */
+	bytes[0] = 's';
+	bytes[1] = 16;
+	bytes[2] = 0;
+	put_u32(bytes + 3, geteuid());
+	put_u32(bytes + 7, (uint32_t)len);
+	len = invitation_encode(&inv, bytes + 11);
+	write_seed("invitation", "socket", bytes, len + 11);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		(void)fprintf(stderr, "usage: seeds DIR\n");
+		return 1;
+	}
+	dir = argv[1];
+	handshakes();
+	invitations();
+	fuzz_psec_clear();
+	return 0;
+}
