@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cred_type.h - the types of credentials that this server makes and
+ * validates, one entry each.
+ */
+#ifndef PMIXD_CRED_TYPE_H
+#define PMIXD_CRED_TYPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "psec.h"
+
+typedef struct {
+	const char *name; /* as in PMIX_CRED_TYPE */
+	unsigned proves;  /* cred_proof_t, when it was validated */
+
+	/* May this step use it?  Cheap; on libpmix's progress thread. */
+	bool (*allowed)(void);
+
+	/* Is CRED of this type?  Looks at its mark only.  Cheap, too. */
+	bool (*recognise)(const uint8_t *cred, size_t len);
+
+	/* As psec_cred_create(), psec_cred_validate(); on a worker. */
+	psec_code_t (*create)(const psec_cred_request_t *req, void **cred,
+			      size_t *len, psec_error_t *err);
+	psec_code_t (*validate)(const void *cred, size_t len,
+				psec_cred_info_t **info, psec_error_t *err);
+} cred_type_t;
+
+/* In the order of preference; NULL past the last. */
+const cred_type_t *cred_type_get(size_t index);
+
+/* The type NAME where this step may use it, or NULL. */
+const cred_type_t *cred_type_named(const char *name);
+
+/* The type that CRED's mark says, allowed or not, or NULL. */
+const cred_type_t *cred_type_of(const uint8_t *cred, size_t len);
+
+/* The names of the types that this step may use, separated by commas. */
+void cred_type_list(char *out, size_t size);
+
+#endif
