@@ -9,6 +9,17 @@
 #include "claims.h"
 #include "error.h"
 
+/* False without memory. */
+static bool put_audience(json_t *doc, const claims_t *c)
+{
+	return (!c->has_for_uid ||
+		json_object_set_new(doc, "for_uid", json_integer(c->for_uid)) ==
+			0) &&
+	       (!c->has_for_gid ||
+		json_object_set_new(doc, "for_gid", json_integer(c->for_gid)) ==
+			0);
+}
+
 char *claims_encode(const claims_t *c)
 {
 	json_t *doc = json_pack("{s:i, s:s, s:I, s:I, s:s, s:I, s:s, s:I, s:s}",
@@ -17,8 +28,10 @@ char *claims_encode(const claims_t *c)
 				(json_int_t)c->step_id, "nspace", c->nspace,
 				"rank", (json_int_t)c->rank, "node", c->node,
 				"iat", (json_int_t)c->issued_s, "id", c->id);
-	char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	char *text = NULL;
 
+	if (doc && put_audience(doc, c))
+		text = json_dumps(doc, JSON_COMPACT);
 	json_decref(doc);
 	return text;
 }
@@ -45,6 +58,14 @@ static bool take_u32(const json_t *doc, const char *key, uint32_t *out)
 	return true;
 }
 
+/* True, too, where KEY is missing; *HAS tells. */
+static bool take_optional(const json_t *doc, const char *key, bool *has,
+			  uint32_t *out)
+{
+	*has = json_object_get(doc, key) != NULL;
+	return !*has || take_u32(doc, key, out);
+}
+
 static bool take_all(const json_t *doc, claims_t *c)
 {
 	const json_t *issued = json_object_get(doc, "iat");
@@ -57,7 +78,9 @@ static bool take_all(const json_t *doc, claims_t *c)
 	       take_text(doc, "id", c->id, sizeof(c->id)) &&
 	       take_u32(doc, "job", &c->job_id) &&
 	       take_u32(doc, "step", &c->step_id) &&
-	       take_u32(doc, "rank", &c->rank);
+	       take_u32(doc, "rank", &c->rank) &&
+	       take_optional(doc, "for_uid", &c->has_for_uid, &c->for_uid) &&
+	       take_optional(doc, "for_gid", &c->has_for_gid, &c->for_gid);
 }
 
 psec_code_t claims_decode(const void *text, size_t len, claims_t *claims,

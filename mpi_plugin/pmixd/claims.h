@@ -9,6 +9,7 @@
 #ifndef PMIXD_CLAIMS_H
 #define PMIXD_CLAIMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,9 +25,12 @@ typedef struct {
 	char id[33]; /* 128 random bits in hex: unique */
 	uint32_t job_id, step_id, rank;
 	int64_t issued_s; /* seconds since the epoch */
+	/* Who may validate it; anybody where it is not said. */
+	bool has_for_uid, has_for_gid;
+	uint32_t for_uid, for_gid;
 } claims_t;
 
-/* malloc()ed JSON text, or NULL without memory. */
+/* malloc()ed JSON text, or NULL: no memory, or a text that is not UTF-8. */
 char *claims_encode(const claims_t *claims);
 
 /* TEXT may come from anybody.  PSEC_ERR_MALFORMED and a sentence. */

@@ -25,7 +25,7 @@ static const struct {
 	[CRED_JOB_GONE] = { "job gone", PMIX_ERR_INVALID_CRED },
 	[CRED_UNAVAILABLE] = { "unavailable", PMIX_ERR_UNREACH },
 	[CRED_TIMEOUT] = { "timeout", PMIX_ERR_TIMEOUT },
-	[CRED_BUSY] = { "busy", PMIX_ERR_OUT_OF_RESOURCE },
+	[CRED_BUSY] = { "busy", PMIX_ERR_RESOURCE_BUSY },
 	[CRED_NO_DOOR] = { "no door", PMIX_ERR_NO_PERMISSIONS },
 	[CRED_NOMEM] = { "out of memory", PMIX_ERR_NOMEM },
 	[CRED_FAILED] = { "failed", PMIX_ERROR },

@@ -6,50 +6,129 @@
 
 #include "cred_directives.h"
 
-#define DEFAULT_TIMEOUT_S 60 /* where the caller sets no PMIX_TIMEOUT */
-#define TIMEOUT_MAX_S	  86400
+/* How a directive was taken. */
+typedef enum { TAKEN, UNKNOWN, WRONG_TYPE, WRONG_RANGE, CONFLICT } taken_t;
 
-static cred_cause_t take_number(const pmix_info_t *info, uint32_t max,
-				uint32_t *out)
+/* False where VALUE is not of a type for numbers without a fraction. */
+static bool as_integer(const pmix_value_t *value, int64_t *out)
 {
-	pmix_status_t rc = PMIX_SUCCESS;
-	int64_t v = -1;
-
-	PMIX_VALUE_GET_NUMBER(rc, &info->value, v, int64_t);
-	if (rc != PMIX_SUCCESS || v < 0 || v > (int64_t)max)
-		return CRED_BAD_DIRECTIVE;
-	*out = (uint32_t)v;
-	return CRED_OK;
+	switch (value->type) {
+	case PMIX_INT:
+		*out = value->data.integer;
+		return true;
+	case PMIX_INT8:
+		*out = value->data.int8;
+		return true;
+	case PMIX_INT16:
+		*out = value->data.int16;
+		return true;
+	case PMIX_INT32:
+		*out = value->data.int32;
+		return true;
+	case PMIX_INT64:
+		*out = value->data.int64;
+		return true;
+	case PMIX_UINT:
+		*out = value->data.uint;
+		return true;
+	case PMIX_UINT8:
+		*out = value->data.uint8;
+		return true;
+	case PMIX_UINT16:
+		*out = value->data.uint16;
+		return true;
+	case PMIX_UINT32:
+		*out = value->data.uint32;
+		return true;
+	case PMIX_UINT64:
+		/* What does not fit becomes negative, and so out of range. */
+		*out = (int64_t)value->data.uint64;
+		return true;
+	case PMIX_SIZE:
+		*out = (int64_t)value->data.size;
+		return true;
+	default:
+		return false;
+	}
 }
 
-static cred_cause_t take_types(const pmix_info_t *info, cred_wish_t *wish)
+static taken_t take_number(const pmix_info_t *info, int64_t max, bool *has,
+			   uint32_t *out)
+{
+	int64_t v;
+
+	if (!as_integer(&info->value, &v))
+		return WRONG_TYPE;
+	if (v < 0 || v > max)
+		return WRONG_RANGE;
+	if (*has && *out != (uint32_t)v)
+		return CONFLICT;
+	*has = true;
+	*out = (uint32_t)v;
+	return TAKEN;
+}
+
+static taken_t take_types(const pmix_info_t *info, cred_wish_t *wish)
 {
 	const char *list = info->value.data.string;
+	char types[PSEC_LIST_MAX];
 
-	if (info->value.type != PMIX_STRING || !list ||
-	    strlen(list) >= sizeof(wish->types) ||
-	    psec_list_filter(list, NULL, wish->types, sizeof(wish->types),
-			     NULL) != PSEC_OK)
-		return CRED_BAD_DIRECTIVE;
+	if (info->value.type != PMIX_STRING || !list)
+		return WRONG_TYPE;
 	/* A list that names nothing is not "any". */
-	return wish->types[0] ? CRED_OK : CRED_BAD_DIRECTIVE;
+	if (strlen(list) >= sizeof(types) ||
+	    psec_list_filter(list, NULL, types, sizeof(types), NULL) !=
+		    PSEC_OK ||
+	    !types[0])
+		return WRONG_RANGE;
+	if (wish->has_types && strcmp(wish->types, types) != 0)
+		return CONFLICT;
+	wish->has_types = true;
+	memcpy(wish->types, types, strlen(types) + 1);
+	return TAKEN;
 }
 
-static cred_cause_t take_directive(const pmix_info_t *info, cred_wish_t *wish)
+static taken_t take_directive(const pmix_info_t *info, cred_wish_t *wish)
 {
 	if (PMIX_CHECK_KEY(info, PMIX_CRED_TYPE))
 		return take_types(info, wish);
 	if (PMIX_CHECK_KEY(info, PMIX_TIMEOUT))
-		return take_number(info, TIMEOUT_MAX_S, &wish->timeout_s);
-	if (PMIX_CHECK_KEY(info, PMIX_USERID)) {
-		wish->has_uid = true;
-		return take_number(info, UINT32_MAX - 1, &wish->uid);
+		return take_number(info, INT32_MAX, &wish->has_timeout,
+				   &wish->timeout_s);
+	/* The highest uid and gid mean "any" or "none" everywhere. */
+	if (PMIX_CHECK_KEY(info, PMIX_USERID))
+		return take_number(info, (int64_t)UINT32_MAX - 1,
+				   &wish->has_uid, &wish->uid);
+	if (PMIX_CHECK_KEY(info, PMIX_GRPID))
+		return take_number(info, (int64_t)UINT32_MAX - 1,
+				   &wish->has_gid, &wish->gid);
+	return PMIX_INFO_IS_REQUIRED(info) ? UNKNOWN : TAKEN;
+}
+
+static cred_cause_t refuse(const char *key, taken_t why, cred_error_t *err)
+{
+	switch (why) {
+	case UNKNOWN:
+		return cred_fail(err, CRED_UNKNOWN_DIRECTIVE,
+				 "the directive '%s' is required and not known "
+				 "here",
+				 key);
+	case WRONG_TYPE:
+		return cred_fail(err, CRED_BAD_DIRECTIVE,
+				 "the directive '%s' has a value of a wrong "
+				 "type",
+				 key);
+	case CONFLICT:
+		return cred_fail(err, CRED_BAD_DIRECTIVE,
+				 "the directive '%s' comes twice, with "
+				 "different values",
+				 key);
+	default:
+		return cred_fail(err, CRED_BAD_DIRECTIVE,
+				 "the directive '%s' has a value that is not "
+				 "possible",
+				 key);
 	}
-	if (PMIX_CHECK_KEY(info, PMIX_GRPID)) {
-		wish->has_gid = true;
-		return take_number(info, UINT32_MAX - 1, &wish->gid);
-	}
-	return PMIX_INFO_IS_REQUIRED(info) ? CRED_UNKNOWN_DIRECTIVE : CRED_OK;
 }
 
 cred_cause_t cred_directives_read(const pmix_info_t info[], size_t ninfo,
@@ -57,17 +136,12 @@ cred_cause_t cred_directives_read(const pmix_info_t info[], size_t ninfo,
 {
 	memset(wish, 0, sizeof(*wish));
 	for (size_t i = 0; i < ninfo; i++) {
-		cred_cause_t rc = take_directive(&info[i], wish);
+		taken_t how = take_directive(&info[i], wish);
 
-		if (rc != CRED_OK)
-			return cred_fail(
-				err, rc, "the directive '%s' %s", info[i].key,
-				rc == CRED_UNKNOWN_DIRECTIVE
-					? "is required and not known here"
-					: "has a value of a wrong type or "
-					  "range");
+		if (how != TAKEN)
+			return refuse(info[i].key, how, err);
 	}
-	if (!wish->timeout_s)
-		wish->timeout_s = DEFAULT_TIMEOUT_S;
+	if (!wish->has_timeout)
+		wish->timeout_s = CRED_DEFAULT_TIMEOUT_S;
 	return CRED_OK;
 }

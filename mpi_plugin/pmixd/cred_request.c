@@ -3,13 +3,15 @@
  * cred_request.c - see cred_request.h.
  *
  * Whoever comes first, worker or timer, takes the reply out of the request,
- * with the lock held; the other one finds none.  The request itself stays the
+ * with the lock held; the other one finds none.  The timer takes a request
+ * that still waits out of the queue; one that is being worked on stays the
  * worker's, however long its service hangs.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "cred_log.h"
+#include "cred_note.h"
 #include "cred_request.h"
 #include "pmixd.h"
 #include "progress.h"
@@ -26,17 +28,24 @@ struct cred_reply {
 	pmix_data_array_t info;	 /* likewise */
 };
 
-/* What a worker is posted. */
-typedef struct {
-	cred_request_t *request;
-	cred_work_fn work;
-} job_t;
+static int64_t now_us(void)
+{
+	struct timespec t;
 
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* A credential is as good as the right that it gives. */
 static void free_parts(pmix_byte_object_t *cred, pmix_data_array_t *info)
 {
+	if (cred->bytes)
+		explicit_bzero(cred->bytes, cred->size);
 	free(cred->bytes);
+	*cred = (pmix_byte_object_t){ NULL, 0 };
 	if (info->array)
 		PMIX_DATA_ARRAY_DESTRUCT(info);
+	memset(info, 0, sizeof(*info));
 }
 
 static void reply_free(cred_reply_t *reply)
@@ -58,6 +67,7 @@ cred_request_t *cred_request_new(const pmix_proc_t *proc,
 		return NULL;
 	r->proc = *proc;
 	r->get = get_cb != NULL;
+	r->begun_us = now_us();
 	r->reply = calloc(1, sizeof(*r->reply));
 	if (!r->reply) {
 		free(r);
@@ -69,11 +79,28 @@ cred_request_t *cred_request_new(const pmix_proc_t *proc,
 	return r;
 }
 
-void cred_request_free(cred_request_t *r)
+static void request_free(cred_request_t *r)
 {
 	reply_free(r->reply);
+	if (r->blob)
+		explicit_bzero(r->blob, r->blob_len);
 	free(r->blob);
 	free(r);
+}
+
+static void note(const cred_request_t *r, const cred_result_t *result)
+{
+	const cred_note_t n = {
+		.proc = &r->proc,
+		.get = r->get,
+		.cause = result->err.cause,
+		.text = result->err.text,
+		.type = result->type,
+		.us = now_us() - r->begun_us,
+		.facts = result->has_facts ? &result->facts : NULL,
+	};
+
+	cred_note(&n);
 }
 
 /* -- the one answer ------------------------------------------------------ */
@@ -126,75 +153,99 @@ static bool answer(cred_request_t *r, cred_result_t *result)
 	return true;
 }
 
+static void say_why_late(const cred_request_t *r, bool waited,
+			 cred_error_t *err)
+{
+	const char *node = pmixd_node_name(pmixd.conf.node);
+
+	if (waited)
+		cred_fail(err, CRED_TIMEOUT,
+			  "it took longer than %u s: too many requests were "
+			  "before it on node %s",
+			  r->wish.timeout_s, node);
+	else
+		cred_fail(err, CRED_TIMEOUT,
+			  "it took longer than %u s; does %s answer on node "
+			  "%s?",
+			  r->wish.timeout_s, r->types[0]->service, node);
+}
+
 static void timed_out(deadline_t *d)
 {
 	cred_request_t *r = deadline_owner(d, cred_request_t, timeout);
-	cred_result_t result = { .err.cause = CRED_TIMEOUT };
+	bool waited = workers_withdraw(pmixd.cred_workers, &r->call);
+	cred_result_t result = { .type = r->types[0]->name };
 
+	say_why_late(r, waited, &result.err);
 	answer(r, &result);
-	cred_complain_locked(&r->proc,
-			     "%s a credential took longer than %u s; does "
-			     "munged answer on node %s?",
-			     r->get ? "making" : "validating",
-			     r->wish.timeout_s,
-			     pmixd_node_name(pmixd.conf.node));
+	note(r, &result);
+	if (waited)
+		request_free(r);
 }
 
-/* The worker's last act on R. */
-static void finish(cred_request_t *r, cred_result_t *result)
-{
-	bool late;
-
-	pthread_mutex_lock(&pmixd.lock);
-	deadline_clear(&r->timeout);
-	late = !answer(r, result);
-	pthread_mutex_unlock(&pmixd.lock);
-	if (late)
-		free_parts(&result->cred, &result->info);
-	cred_request_free(r);
-}
-
+/* On a worker; its last act is to free R. */
 static void run(void *arg)
 {
-	job_t job = *(job_t *)arg;
+	cred_request_t *r = arg;
 	cred_result_t result = { 0 };
+	bool late;
 
-	free(arg);
-	job.work(job.request, &result);
-	if (result.err.cause != CRED_OK) {
+	r->work(r, &result);
+	if (result.err.cause != CRED_OK)
 		free_parts(&result.cred, &result.info);
-		result.cred = (pmix_byte_object_t){ NULL, 0 };
-		memset(&result.info, 0, sizeof(result.info));
-		cred_complain(
-			&job.request->proc, "a credential was not %s (%s): %s",
-			job.request->get ? "made" : "accepted",
-			cred_cause_name(result.err.cause), result.err.text);
+	pthread_mutex_lock(&pmixd.lock);
+	deadline_clear(&r->timeout);
+	late = !answer(r, &result);
+	pthread_mutex_unlock(&pmixd.lock);
+	if (late) {
+		free_parts(&result.cred, &result.info);
+		cred_note_late();
+	} else {
+		note(r, &result);
 	}
-	finish(job.request, &result);
+	request_free(r);
+}
+
+/* -- upcalls -------------------------------------------------------------- */
+
+pmix_status_t cred_request_refuse(cred_request_t *r, const cred_error_t *err)
+{
+	cred_result_t result = { .err = *err };
+
+	if (r->ntypes)
+		result.type = r->types[0]->name;
+	note(r, &result);
+	request_free(r);
+	return cred_cause_status(err->cause);
+}
+
+/* Each local rank has a lane; whoever else there may be share the last. */
+static uint32_t lane_of(const pmix_proc_t *proc)
+{
+	return proc->rank < pmixd.layout.ntasks
+		       ? pmixd.layout.local_of[proc->rank]
+		       : pmixd.conf.nlocal;
 }
 
 pmix_status_t cred_request_start(cred_request_t *r, cred_work_fn work)
 {
-	cred_cause_t cause = CRED_OK;
-	job_t *job = malloc(sizeof(*job));
+	cred_error_t err;
+	int rc;
 
-	if (!job) {
-		cred_request_free(r);
-		return PMIX_ERR_NOMEM;
-	}
-	*job = (job_t){ r, work };
+	r->work = work;
+	/* The lock keeps the worker from freeing R before its timer is set. */
 	pthread_mutex_lock(&pmixd.lock);
-	deadline_set(&r->timeout, r->wish.timeout_s * 1000LL, timed_out);
-	if (workers_post(pmixd.cred_workers, run, job) != 0) {
-		deadline_clear(&r->timeout);
-		cause = CRED_BUSY;
-	}
+	rc = workers_post_call(pmixd.cred_workers, &r->call, lane_of(&r->proc),
+			       run, r);
+	if (rc == 0 && r->wish.timeout_s)
+		deadline_set(&r->timeout, r->wish.timeout_s * 1000LL,
+			     timed_out);
 	pthread_mutex_unlock(&pmixd.lock);
-	if (cause != CRED_OK) {
-		cred_complain(&r->proc,
-			      "too many credential requests are waiting");
-		free(job);
-		cred_request_free(r);
-	}
-	return cred_cause_status(cause);
+	if (rc == 0)
+		return PMIX_SUCCESS;
+	cred_fail(&err, CRED_BUSY,
+		  "this rank has too many requests waiting on node %s; ask "
+		  "again when some are answered",
+		  pmixd_node_name(pmixd.conf.node));
+	return cred_request_refuse(r, &err);
 }

@@ -14,30 +14,43 @@
 
 #include "cred_cause.h"
 #include "cred_directives.h"
+#include "cred_facts.h"
 #include "cred_type.h"
 #include "deadline.h"
+#include "workers.h"
 
 typedef struct cred_reply cred_reply_t;
-
-typedef struct {
-	pmix_proc_t proc; /* who asks */
-	cred_wish_t wish;
-	bool get;      /* or validate */
-	uint8_t *blob; /* to be validated; malloc()ed */
-	size_t blob_len;
-	const cred_type_t *type; /* to be made, or recognised */
-	deadline_t timeout;
-	cred_reply_t *reply; /* NULL: answered.  Guarded by pmixd.lock */
-} cred_request_t;
+typedef struct cred_request cred_request_t;
 
 /* What a worker has to say; all zero at first. */
 typedef struct {
 	cred_error_t err;	 /* err.cause CRED_OK: it was done */
 	pmix_byte_object_t cred; /* malloc()ed */
 	pmix_data_array_t info;
+	const char *type;   /* of the credential; NULL: not known */
+	cred_facts_t facts; /* what it says, if known */
+	bool has_facts;
 } cred_result_t;
 
 typedef void (*cred_work_fn)(cred_request_t *r, cred_result_t *result);
+
+struct cred_request {
+	pmix_proc_t proc; /* who asks */
+	cred_wish_t wish;
+	bool get; /* or validate */
+	/* get: types to be tried, in this order; validate: what it is of. */
+	const cred_type_t *types[CRED_TYPES_MAX];
+	size_t ntypes;
+	uint8_t *blob; /* to be validated; malloc()ed */
+	size_t blob_len;
+
+	/* cred_request.c's own. */
+	int64_t begun_us;
+	cred_work_fn work;
+	workers_call_t call;
+	deadline_t timeout;
+	cred_reply_t *reply; /* NULL: answered.  Guarded by pmixd.lock */
+};
 
 /* One of GET_CB and VALIDATE_CB is NULL.  NULL without memory. */
 cred_request_t *cred_request_new(const pmix_proc_t *proc,
@@ -45,13 +58,16 @@ cred_request_t *cred_request_new(const pmix_proc_t *proc,
 				 pmix_validation_cbfunc_t validate_cb,
 				 void *cbdata);
 
-/* For one that was not started: it is never answered. */
-void cred_request_free(cred_request_t *r);
+/*
+ * Refuse R in its upcall: it is noted and freed, and the status is the
+ * upcall's result.  Its callback is not called.
+ */
+pmix_status_t cred_request_refuse(cred_request_t *r, const cred_error_t *err);
 
 /*
- * Have WORK(R) called on a worker, and answer with its result.  WORK gets an
- * empty result and leaves R's memory alone.  On an error R is freed and will
- * not be answered.
+ * Have WORK called with R and an empty result, on a worker, in turn with the
+ * requests of other ranks; and answer with its result, unless R's time is up
+ * by then.  On an error R is freed and will not be answered.
  */
 pmix_status_t cred_request_start(cred_request_t *r, cred_work_fn work);
 

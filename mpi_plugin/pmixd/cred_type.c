@@ -6,6 +6,13 @@
 #include "cred_type.h"
 #include "pmixd.h"
 
+#define LIFETIME_S 300 /* MUNGE's own default */
+
+uint32_t cred_lifetime_s(void)
+{
+	return LIFETIME_S;
+}
+
 /* -- munge: see libpsec/mech/psec_munge.c --------------------------------- */
 
 static bool munge_allowed(void)
@@ -37,9 +44,11 @@ static psec_code_t munge_validate(const void *cred, size_t len,
 
 static const cred_type_t types[] = {
 	{ "munge", CRED_PROVES_UID | CRED_PROVES_GID | CRED_PROVES_TIMES,
-	  munge_allowed, munge_recognise, munge_create, munge_validate },
+	  munge_allowed, munge_recognise, munge_create, munge_validate,
+	  "munged" },
 };
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
+_Static_assert(N_TYPES <= CRED_TYPES_MAX, "a wish has room for all types");
 
 const cred_type_t *cred_type_get(size_t index)
 {

@@ -27,7 +27,11 @@ typedef struct {
 			      size_t *len, psec_error_t *err);
 	psec_code_t (*validate)(const void *cred, size_t len,
 				psec_cred_info_t **info, psec_error_t *err);
+
+	const char *service; /* whom a credential waits for, in sentences */
 } cred_type_t;
+
+#define CRED_TYPES_MAX 8
 
 /* In the order of preference; NULL past the last. */
 const cred_type_t *cred_type_get(size_t index);
@@ -37,6 +41,12 @@ const cred_type_t *cred_type_named(const char *name);
 
 /* The type that CRED's mark says, allowed or not, or NULL. */
 const cred_type_t *cred_type_of(const uint8_t *cred, size_t len);
+
+/*
+ * How long a new credential shall be valid, in seconds; a service may allow
+ * less (munged's --max-ttl).
+ */
+uint32_t cred_lifetime_s(void);
 
 /* The names of the types that this step may use, separated by commas. */
 void cred_type_list(char *out, size_t size);

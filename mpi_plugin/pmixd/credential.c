@@ -6,10 +6,12 @@
  * the blocking call.  Credentials carry the uid and gid of this process,
  * which are the step's user's: nothing here could make one of another.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -18,7 +20,6 @@
 #include "cred_cause.h"
 #include "cred_directives.h"
 #include "cred_facts.h"
-#include "cred_log.h"
 #include "cred_request.h"
 #include "cred_type.h"
 #include "credential.h"
@@ -37,16 +38,6 @@ static cred_cause_t check_door(cred_error_t *err)
 			 "so no credential is made or validated");
 }
 
-/* What is refused in an upcall is never answered through the callback. */
-static pmix_status_t refuse(cred_request_t *r, const cred_error_t *err)
-{
-	cred_complain(&r->proc, "a credential was not %s (%s): %s",
-		      r->get ? "made" : "accepted", cred_cause_name(err->cause),
-		      err->text);
-	cred_request_free(r);
-	return cred_cause_status(err->cause);
-}
-
 /* -- get ----------------------------------------------------------------- */
 
 static void put_text(char *out, size_t size, const char *text)
@@ -54,18 +45,29 @@ static void put_text(char *out, size_t size, const char *text)
 	(void)snprintf(out, size, "%s", text ? text : "");
 }
 
-/* The first wished type that can be had here; without a wish our first. */
-static cred_cause_t choose_type(cred_request_t *r, cred_error_t *err)
+static void add_type(cred_request_t *r, const cred_type_t *type)
+{
+	if (type && r->ntypes < CRED_TYPES_MAX)
+		r->types[r->ntypes++] = type;
+}
+
+/*
+ * Those of the wished types that can be had here; without a wish our first.
+ * Whether a type's service answers turns out when it is asked.
+ */
+static cred_cause_t choose_types(cred_request_t *r, cred_error_t *err)
 {
 	char list[PSEC_LIST_MAX], ours[PSEC_LIST_MAX];
 	char *save = NULL;
 
 	cred_type_list(ours, sizeof(ours));
-	put_text(list, sizeof(list), r->wish.types[0] ? r->wish.types : ours);
-	for (char *name = strtok_r(list, ",", &save); name && !r->type;
+	put_text(list, sizeof(list), r->wish.has_types ? r->wish.types : ours);
+	for (char *name = strtok_r(list, ",", &save); name;
 	     name = strtok_r(NULL, ",", &save))
-		r->type = cred_type_named(name);
-	if (r->type)
+		add_type(r, cred_type_named(name));
+	if (!r->wish.has_types && r->ntypes > 1)
+		r->ntypes = 1;
+	if (r->ntypes)
 		return CRED_OK;
 	return cred_fail(err, CRED_NO_TYPE,
 			 "no credential of type '%s' can be made; this step "
@@ -82,6 +84,10 @@ static void make_claims(const cred_request_t *r, claims_t *c)
 	c->step_id = pmixd.conf.step_id;
 	c->rank = r->proc.rank;
 	c->issued_s = (int64_t)time(NULL);
+	c->has_for_uid = r->wish.has_uid;
+	c->for_uid = r->wish.uid;
+	c->has_for_gid = r->wish.has_gid;
+	c->for_gid = r->wish.gid;
 	randombytes_buf(id, sizeof(id));
 	sodium_bin2hex(c->id, sizeof(c->id), id, sizeof(id));
 	put_text(c->cluster, sizeof(c->cluster),
@@ -90,8 +96,9 @@ static void make_claims(const cred_request_t *r, claims_t *c)
 	put_text(c->node, sizeof(c->node), pmixd_node_name(pmixd.conf.node));
 }
 
-static cred_cause_t make(const cred_request_t *r, const char *payload,
-			 cred_result_t *result)
+/* One of TYPE. */
+static cred_cause_t make(const cred_request_t *r, const cred_type_t *type,
+			 const char *payload, cred_result_t *result)
 {
 	psec_cred_request_t req = PSEC_CRED_REQUEST_INIT;
 	psec_error_t err;
@@ -99,30 +106,50 @@ static cred_cause_t make(const cred_request_t *r, const char *payload,
 
 	req.payload = payload;
 	req.payload_len = strlen(payload);
+	req.ttl_s = (int)cred_lifetime_s();
 	if (r->wish.has_uid)
 		req.for_uid = r->wish.uid;
 	if (r->wish.has_gid)
 		req.for_gid = r->wish.gid;
-	if (r->type->create(&req, &cred, &result->cred.size, &err) != PSEC_OK)
+	if (type->create(&req, &cred, &result->cred.size, &err) != PSEC_OK)
 		return cred_fail_psec(&result->err, &err);
 	result->cred.bytes = cred;
-	return CRED_OK;
+	return cred_fail(&result->err, CRED_OK, "%s", "");
+}
+
+/* A type whose service does not answer is passed over for the next wish. */
+static const cred_type_t *make_first(const cred_request_t *r,
+				     const char *payload, cred_result_t *result)
+{
+	for (size_t i = 0; i < r->ntypes; i++) {
+		cred_cause_t rc = make(r, r->types[i], payload, result);
+
+		if (rc == CRED_OK)
+			return r->types[i];
+		if (rc != CRED_UNAVAILABLE)
+			break;
+	}
+	return NULL;
 }
 
 static void get_work(cred_request_t *r, cred_result_t *result)
 {
+	const cred_type_t *type;
 	claims_t claims;
 	char *payload;
 
 	make_claims(r, &claims);
 	payload = claims_encode(&claims);
-	if (!payload)
-		cred_fail(&result->err, CRED_NOMEM,
+	if (!payload) {
+		cred_fail(&result->err, CRED_FAILED,
 			  "its claims cannot be written; is one of "
 			  "SLURM_CLUSTER_NAME and the node's name not UTF-8?");
-	else if (make(r, payload, result) == CRED_OK &&
-		 cred_answer_made(r->type->name, &claims, &result->info) !=
-			 PMIX_SUCCESS)
+		return;
+	}
+	type = make_first(r, payload, result);
+	result->type = type ? type->name : r->types[0]->name;
+	if (type && cred_answer_made(type->name, &claims, cred_lifetime_s(),
+				     &result->info) != PMIX_SUCCESS)
 		cred_fail(&result->err, CRED_NOMEM,
 			  "no memory for what goes with it");
 	free(payload);
@@ -142,8 +169,8 @@ pmix_status_t credential_get_upcall(const pmix_proc_t *proc,
 	if (check_door(&err) != CRED_OK ||
 	    cred_directives_read(directives, ndirs, &r->wish, &err) !=
 		    CRED_OK ||
-	    choose_type(r, &err) != CRED_OK)
-		return refuse(r, &err);
+	    choose_types(r, &err) != CRED_OK)
+		return cred_request_refuse(r, &err);
 	return cred_request_start(r, get_work);
 }
 
@@ -166,21 +193,52 @@ static cred_cause_t take_blob(cred_request_t *r, const pmix_byte_object_t *cred,
 
 static cred_cause_t recognise_type(cred_request_t *r, cred_error_t *err)
 {
+	const cred_type_t *type = cred_type_of(r->blob, r->blob_len);
 	char ours[PSEC_LIST_MAX];
 
-	r->type = cred_type_of(r->blob, r->blob_len);
-	if (!r->type)
+	if (!type)
 		return cred_fail(err, CRED_MALFORMED,
 				 "its %zu bytes are of no type that is known "
 				 "here",
 				 r->blob_len);
-	if (r->type->allowed() &&
-	    (!r->wish.types[0] || psec_list_has(r->wish.types, r->type->name)))
+	add_type(r, type);
+	if (type->allowed() &&
+	    (!r->wish.has_types || psec_list_has(r->wish.types, type->name)))
 		return CRED_OK;
 	cred_type_list(ours, sizeof(ours));
 	return cred_fail(err, CRED_WRONG_TYPE,
-			 "it is of type '%s', allowed are '%s'", r->type->name,
-			 r->wish.types[0] ? r->wish.types : ours);
+			 "it is of type '%s'; this step has '%s', accepted "
+			 "are '%s'",
+			 type->name, ours,
+			 r->wish.has_types ? r->wish.types : ours);
+}
+
+static bool is_member(gid_t gid)
+{
+	gid_t gids[NGROUPS_MAX + 1];
+	int n = getgroups(NGROUPS_MAX, gids);
+
+	if (gid == getegid())
+		return true;
+	for (int i = 0; i < n; i++)
+		if (gids[i] == gid)
+			return true;
+	return false;
+}
+
+/* Who may validate it, as its claims say; MUNGE sees to it by itself. */
+static cred_cause_t check_audience(const claims_t *c, cred_error_t *err)
+{
+	if (c->has_for_uid && c->for_uid != geteuid())
+		return cred_fail(err, CRED_NOT_FOR_YOU,
+				 "it is for uid %u, not for uid %u", c->for_uid,
+				 (unsigned)geteuid());
+	if (c->has_for_gid && !is_member(c->for_gid))
+		return cred_fail(err, CRED_NOT_FOR_YOU,
+				 "it is for gid %u, which is none of this "
+				 "step's groups",
+				 c->for_gid);
+	return CRED_OK;
 }
 
 static cred_cause_t check_expected(const cred_wish_t *wish,
@@ -200,15 +258,15 @@ static cred_cause_t check_expected(const cred_wish_t *wish,
 static cred_cause_t read_facts(const cred_request_t *r, cred_facts_t *facts,
 			       cred_error_t *err)
 {
+	const cred_type_t *type = r->types[0];
 	psec_cred_info_t *cred = NULL;
 	psec_error_t why;
 	cred_cause_t rc = CRED_OK;
 
-	memset(facts, 0, sizeof(*facts));
-	if (r->type->validate(r->blob, r->blob_len, &cred, &why) != PSEC_OK)
+	if (type->validate(r->blob, r->blob_len, &cred, &why) != PSEC_OK)
 		return cred_fail_psec(err, &why);
-	facts->type = r->type->name;
-	facts->proven = r->type->proves;
+	facts->type = type->name;
+	facts->proven = type->proves;
 	facts->uid = cred->uid;
 	facts->gid = cred->gid;
 	facts->issued_s = cred->issued_s;
@@ -222,13 +280,17 @@ static cred_cause_t read_facts(const cred_request_t *r, cred_facts_t *facts,
 
 static void validate_work(cred_request_t *r, cred_result_t *result)
 {
-	cred_facts_t facts;
+	cred_facts_t *facts = &result->facts;
+	cred_error_t *err = &result->err;
 
-	if (read_facts(r, &facts, &result->err) == CRED_OK &&
-	    check_expected(&r->wish, &facts, &result->err) == CRED_OK &&
-	    cred_answer_valid(&facts, &result->info) != PMIX_SUCCESS)
-		cred_fail(&result->err, CRED_NOMEM,
-			  "no memory for what it says");
+	result->type = r->types[0]->name;
+	if (read_facts(r, facts, err) != CRED_OK)
+		return;
+	result->has_facts = true;
+	if (check_audience(&facts->claims, err) == CRED_OK &&
+	    check_expected(&r->wish, facts, err) == CRED_OK &&
+	    cred_answer_valid(facts, &result->info) != PMIX_SUCCESS)
+		cred_fail(err, CRED_NOMEM, "no memory for what it says");
 }
 
 pmix_status_t credential_validate_upcall(const pmix_proc_t *proc,
@@ -248,6 +310,6 @@ pmix_status_t credential_validate_upcall(const pmix_proc_t *proc,
 		    CRED_OK ||
 	    take_blob(r, cred, &err) != CRED_OK ||
 	    recognise_type(r, &err) != CRED_OK)
-		return refuse(r, &err);
+		return cred_request_refuse(r, &err);
 	return cred_request_start(r, validate_work);
 }

@@ -5,6 +5,7 @@
 
 #include "abort.h"
 #include "clock.h"
+#include "cred_note.h"
 #include "credential.h"
 #include "deadline.h"
 #include "dmodex.h"
@@ -78,7 +79,7 @@ static bool finalize_last(pmix_op_cbfunc_t cbfunc, void *cbdata)
 static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 				      pmix_op_cbfunc_t cbfunc, void *cbdata)
 {
-	bool later = false;
+	bool later = false, over;
 
 	plog_debug2("rank %u finalised", proc->rank);
 	pthread_mutex_lock(&pmixd.lock);
@@ -88,7 +89,10 @@ static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 		if (!later)
 			links_goodbye(pmixd.links);
 	}
+	over = pmixd.finalized >= pmixd.conf.nlocal;
 	pthread_mutex_unlock(&pmixd.lock);
+	if (over)
+		cred_note_end();
 	if (cbfunc && !later)
 		cbfunc(PMIX_SUCCESS, cbdata);
 	return PMIX_SUCCESS;

@@ -25,6 +25,7 @@
 #include "abort.h"
 #include "clock.h"
 #include "control.h"
+#include "cred_note.h"
 #include "deadline.h"
 #include "dmodex.h"
 #include "error.h"
@@ -38,7 +39,9 @@
 #define LINK_WORKERS 4
 #define CRED_WORKERS 4
 #define MAX_QUEUED   4096
-#define END_LIMIT_S  2 /* for cleaning up; then the alarm ends us */
+#define MIN_REQUESTS 32 /* about credentials, that any rank may have waiting   \
+			 */
+#define END_LIMIT_S 2	/* for cleaning up; then the alarm ends us */
 
 pmixd_t pmixd = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -266,6 +269,14 @@ static void *loop_main(void *arg)
 	return NULL;
 }
 
+/* Of one rank: a rank must not take the room of others. */
+static size_t max_requests(void)
+{
+	size_t fair = MAX_QUEUED / (pmixd.conf.nlocal ? pmixd.conf.nlocal : 1);
+
+	return fair > MIN_REQUESTS ? fair : MIN_REQUESTS;
+}
+
 static int start_threads(psec_error_t *err)
 {
 	pthread_t loop;
@@ -275,7 +286,8 @@ static int start_threads(psec_error_t *err)
 		return error_set(err, PSEC_ERR_NOMEM,
 				 "libevent cannot be set up");
 	pmixd.link_workers = workers_create(LINK_WORKERS, MAX_QUEUED);
-	pmixd.cred_workers = workers_create(CRED_WORKERS, MAX_QUEUED);
+	pmixd.cred_workers = workers_create_lanes(
+		CRED_WORKERS, pmixd.conf.nlocal + 1, max_requests());
 	if (!pmixd.link_workers || !pmixd.cred_workers ||
 	    pthread_create(&loop, NULL, loop_main, NULL) != 0)
 		return error_set(err, PSEC_ERR_NOMEM,
@@ -361,6 +373,7 @@ static void orphaned(void)
 static void leave(void)
 {
 	alarm(END_LIMIT_S);
+	cred_note_end();
 	if (pmixd.links) {
 		pthread_mutex_lock(&pmixd.lock);
 		links_goodbye(pmixd.links);

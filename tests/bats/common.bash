@@ -204,6 +204,22 @@ end_steps() {
     leaves_nothing
 }
 
+# --- munged ------------------------------------------------------------------
+
+# munged_stop NODE, munged_start NODE [NAME=VALUE]...: with variables more.
+munged_stop() {
+    # shellcheck disable=SC2016
+    on "$1" sh -c 'tr "\0" "\n" < "/proc/$(pgrep -x munged)/cmdline" > /run/munged.args && pkill -x munged'
+    wait_for 10 refuses on "$1" pgrep -x munged
+}
+
+munged_start() {
+    local node=$1
+    shift
+    # shellcheck disable=SC2016
+    on "$node" sh -c 'pgrep -x munged > /dev/null || { xargs -d "\n" env "$@" < /run/munged.args; }' sh "$@"
+}
+
 # --- logs --------------------------------------------------------------------
 
 # mark_logs: from here on.  log_of NODE: what the node's slurmd and slurmstepd

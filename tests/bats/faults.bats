@@ -286,16 +286,6 @@ stale_dir() {
 
 # --- munged ------------------------------------------------------------------
 
-# munged_stop NODE, munged_start NODE
-munged_stop() {
-    on "$1" sh -c 'tr "\0" "\n" < "/proc/$(pgrep -x munged)/cmdline" > /run/munged.args && pkill -x munged'
-    wait_for 10 refuses on "$1" pgrep -x munged
-}
-
-munged_start() {
-    on "$1" sh -c 'pgrep -x munged > /dev/null || { xargs -d "\n" env < /run/munged.args; }'
-}
-
 @test "a munged that cannot be reached at the start is named" {
     options munge_socket=/nowhere/socket
     fails "none of the security mechanisms 'munge' works on node n0: no socket at /nowhere/socket: is munged running?" \

@@ -382,6 +382,10 @@ static const struct {
 	{ "storm", mode_storm },     /* =N */
 	{ "loop", mode_loop },	     /* =SECONDS */
 	{ "timeout", mode_timeout }, /* =SECONDS */
+	{ "show", mode_show },
+	{ "get", mode_get },
+	{ "validate", mode_validate }, /* =PATH */
+	{ "stalled", mode_stalled },   /* =PATH */
 	{ "unsupported", mode_unsupported },
 	{ "required", mode_required },
 	{ "wrongtype", mode_wrongtype },
@@ -410,7 +414,9 @@ int main(int argc, char **argv)
 {
 	const char *name = "ring";
 	long only = -1;
-	cred_mode_t mode = { .type = "munge", .expect = "" };
+	cred_mode_t mode = {
+		.type = "munge", .expect = "", .uid = -1, .gid = -1, .types = ""
+	};
 	const option_t options[] = {
 		{ "--mode", OPT_TEXT, &name, "NAME or NAME=VALUE" },
 		{ "--rank", OPT_NUMBER, &only, "this rank alone acts" },
@@ -419,7 +425,10 @@ int main(int argc, char **argv)
 		{ "--expect", OPT_TEXT, &mode.expect,
 		  "the status of refusals, name or number" },
 		{ "--timeout", OPT_NUMBER, &mode.timeout_s,
-		  "PMIX_TIMEOUT of loop's requests" },
+		  "PMIX_TIMEOUT of some modes' requests" },
+		{ "--uid", OPT_NUMBER, &mode.uid, "likewise PMIX_USERID" },
+		{ "--gid", OPT_NUMBER, &mode.gid, "likewise PMIX_GRPID" },
+		{ "--types", OPT_TEXT, &mode.types, "likewise PMIX_CRED_TYPE" },
 		{ "--max-ms", OPT_NUMBER, &mode.max_ms,
 		  "no answer may take longer" },
 		{ "--failures-ok", OPT_FLAG, &mode.failures_ok,

@@ -17,9 +17,11 @@ typedef struct {
 	const char *value;  /* after the '=', or "" */
 	const char *type;   /* the type that this step's credentials have */
 	const char *expect; /* the status of a refusal, name or number; or "" */
-	long timeout_s;	    /* PMIX_TIMEOUT in "loop"; 0: none */
+	long timeout_s;	    /* PMIX_TIMEOUT in some modes; 0: none */
 	long max_ms;	    /* no answer may take longer; 0: any may */
 	bool failures_ok;   /* "loop", "storm": count failures only */
+	long uid, gid;	   /* PMIX_USERID, PMIX_GRPID in some modes; -1: none */
+	const char *types; /* PMIX_CRED_TYPE in some modes; "": none */
 } cred_mode_t;
 
 typedef void (*mode_fn)(const cred_mode_t *mode);
@@ -50,6 +52,12 @@ void mode_gid_mismatch(const cred_mode_t *mode);
 void mode_blob(const cred_mode_t *mode);
 void mode_required(const cred_mode_t *mode);
 void mode_wrongtype(const cred_mode_t *mode);
+
+/* cred-answers.c: what comes back, and when. */
+void mode_show(const cred_mode_t *mode);
+void mode_get(const cred_mode_t *mode);
+void mode_validate(const cred_mode_t *mode);
+void mode_stalled(const cred_mode_t *mode);
 
 /* cred-load.c: many at once, and for long. */
 void mode_storm(const cred_mode_t *mode);

@@ -22,7 +22,7 @@ static void count(tally_t *tally, const cred_t *answer)
 {
 	if (answer->status == PMIX_SUCCESS) {
 		tally->good++;
-	} else if (answer->status == PMIX_ERR_OUT_OF_RESOURCE) {
+	} else if (answer->status == PMIX_ERR_RESOURCE_BUSY) {
 		tally->busy++;
 	} else {
 		tally->bad++;

@@ -89,6 +89,33 @@ static void a_missing_or_mistyped_claim_is_refused(void **state)
 			       "\"id\":\"0123456789abcdef0123456789abcdef0\"");
 }
 
+static void an_audience_survives_the_round_trip(void **state)
+{
+	claims_t c = { .has_for_uid = true, .has_for_gid = true }, back;
+	char *text;
+
+	c.for_uid = 0;
+	c.for_gid = UINT32_MAX - 1;
+	text = claims_encode(&c);
+	assert_non_null(text);
+	assert_int_equal(claims_decode(text, strlen(text), &back, NULL),
+			 PSEC_OK);
+	assert_true(back.has_for_uid && back.has_for_gid);
+	assert_int_equal(back.for_uid, 0);
+	assert_int_equal(back.for_gid, UINT32_MAX - 1);
+	free(text);
+}
+
+static void an_audience_that_is_no_number_is_refused(void **state)
+{
+	expect_changed_refused("\"id\":\"00\"",
+			       "\"id\":\"00\",\"for_uid\":\"0\"");
+	expect_changed_refused("\"id\":\"00\"",
+			       "\"id\":\"00\",\"for_uid\":null");
+	expect_changed_refused("\"id\":\"00\"",
+			       "\"id\":\"00\",\"for_gid\":-1");
+}
+
 static void good_claims_are_accepted(void **state)
 {
 	claims_t c;
@@ -96,6 +123,7 @@ static void good_claims_are_accepted(void **state)
 	assert_int_equal(claims_decode(good, sizeof(good) - 1, &c, NULL),
 			 PSEC_OK);
 	assert_int_equal(c.rank, 3);
+	assert_false(c.has_for_uid || c.has_for_gid);
 }
 
 int main(void)
@@ -106,6 +134,8 @@ int main(void)
 		cmocka_unit_test(a_payload_that_is_no_json_object_is_refused),
 		cmocka_unit_test(another_version_is_refused_by_its_number),
 		cmocka_unit_test(a_missing_or_mistyped_claim_is_refused),
+		cmocka_unit_test(an_audience_survives_the_round_trip),
+		cmocka_unit_test(an_audience_that_is_no_number_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

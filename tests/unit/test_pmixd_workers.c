@@ -104,6 +104,128 @@ static void calls_run_in_the_order_of_posting(void **state)
 	assert_string_equal(g.order, "abcdefghijklmnopqrstuvwxyz");
 }
 
+/* -- lanes --------------------------------------------------------------- */
+
+/* A worker waits at the gate, so that what is posted meanwhile queues up. */
+static workers_t *lanes_behind_gate(gate_t *g, uint32_t nlanes, size_t max)
+{
+	workers_t *w = workers_create_lanes(1, nlanes, max);
+
+	assert_non_null(w);
+	assert_int_equal(workers_post(w, gate_wait, g), 0);
+	gate_await(g, 1);
+	return w;
+}
+
+typedef struct {
+	workers_call_t call;
+	struct letter letter;
+} letter_call_t;
+
+static int post_letter(workers_t *w, letter_call_t *l, uint32_t lane, gate_t *g,
+		       char c)
+{
+	*l = (letter_call_t){ .letter = { g, c } };
+	return workers_post_call(w, &l->call, lane, append, &l->letter);
+}
+
+static void lanes_are_served_in_turns(void **state)
+{
+	letter_call_t a[6], b[2], c;
+	gate_t g = GATE_INIT;
+	workers_t *w = lanes_behind_gate(&g, 3, 8);
+
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(post_letter(w, &a[i], 0, &g, 'a'), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(post_letter(w, &b[i], 1, &g, 'b'), 0);
+	assert_int_equal(post_letter(w, &c, 2, &g, 'c'), 0);
+	gate_open(&g);
+	workers_destroy(w);
+	/* Whoever has much waits for the others, not they for him. */
+	assert_string_equal(g.order, "abcabaaaa");
+}
+
+static void a_full_lane_leaves_the_others_room(void **state)
+{
+	letter_call_t a[4], b;
+	gate_t g = GATE_INIT;
+	workers_t *w = lanes_behind_gate(&g, 2, 3);
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(post_letter(w, &a[i], 0, &g, 'a'), 0);
+	assert_int_equal(post_letter(w, &a[3], 0, &g, 'x'), -1);
+	assert_int_equal(post_letter(w, &b, 1, &g, 'b'), 0);
+	gate_open(&g);
+	workers_destroy(w);
+	assert_string_equal(g.order, "abaa");
+}
+
+static void a_lane_that_does_not_exist_is_the_last_one(void **state)
+{
+	letter_call_t a, b;
+	gate_t g = GATE_INIT;
+	workers_t *w = lanes_behind_gate(&g, 2, 1);
+
+	assert_int_equal(post_letter(w, &a, 77, &g, 'a'), 0);
+	assert_int_equal(post_letter(w, &b, 1, &g, 'b'), -1);
+	gate_open(&g);
+	workers_destroy(w);
+	assert_string_equal(g.order, "a");
+}
+
+static void a_withdrawn_call_is_not_made(void **state)
+{
+	letter_call_t a[3], b;
+	gate_t g = GATE_INIT;
+	workers_t *w = lanes_behind_gate(&g, 2, 3);
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(post_letter(w, &a[i], 0, &g, (char)('1' + i)),
+				 0);
+	assert_int_equal(post_letter(w, &b, 1, &g, 'b'), 0);
+	assert_true(workers_withdraw(w, &a[1].call));
+	assert_false(workers_withdraw(w, &a[1].call));
+	assert_true(workers_withdraw(w, &b.call));
+	/* There is room again, also in a lane that had become empty. */
+	assert_int_equal(post_letter(w, &a[1], 0, &g, '4'), 0);
+	assert_int_equal(post_letter(w, &b, 1, &g, 'c'), 0);
+	gate_open(&g);
+	workers_destroy(w);
+	assert_string_equal(g.order, "1c34");
+}
+
+static void every_call_of_a_lane_can_be_withdrawn(void **state)
+{
+	letter_call_t a[3];
+	gate_t g = GATE_INIT;
+	workers_t *w = lanes_behind_gate(&g, 1, 3);
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(post_letter(w, &a[i], 0, &g, 'a'), 0);
+	assert_true(workers_withdraw(w, &a[2].call));
+	assert_true(workers_withdraw(w, &a[0].call));
+	assert_true(workers_withdraw(w, &a[1].call));
+	gate_open(&g);
+	workers_destroy(w);
+	assert_string_equal(g.order, "");
+}
+
+static void a_call_that_runs_cannot_be_withdrawn(void **state)
+{
+	workers_call_t call = { 0 };
+	gate_t g = GATE_INIT;
+	workers_t *w = workers_create_lanes(1, 1, 1);
+
+	assert_non_null(w);
+	assert_int_equal(workers_post_call(w, &call, 0, gate_wait, &g), 0);
+	gate_await(&g, 1);
+	assert_false(workers_withdraw(w, &call));
+	gate_open(&g);
+	workers_destroy(w);
+	assert_int_equal(g.passed, 1);
+}
+
 static void look_at_mask(void *arg)
 {
 	sigset_t mask;
@@ -251,6 +373,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_queue_refuses),
 		cmocka_unit_test(calls_run_in_the_order_of_posting),
+		cmocka_unit_test(lanes_are_served_in_turns),
+		cmocka_unit_test(a_full_lane_leaves_the_others_room),
+		cmocka_unit_test(a_lane_that_does_not_exist_is_the_last_one),
+		cmocka_unit_test(a_withdrawn_call_is_not_made),
+		cmocka_unit_test(every_call_of_a_lane_can_be_withdrawn),
+		cmocka_unit_test(a_call_that_runs_cannot_be_withdrawn),
 		cmocka_unit_test(
 			workers_block_signals_and_leave_the_caller_as_it_was),
 		cmocka_unit_test(a_job_comes_back_to_the_loop_with_the_lock),

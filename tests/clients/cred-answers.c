@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* cred-answers.c - modes of c-cred: what comes back, and when. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "c-cred.h"
+#include "client.h"
+
+#define BLOB_MAX (128 * 1024)
+
+/* How long to listen for second answers that must not come. */
+#define LISTEN_MS 300
+
+/* -- directives of the command line --------------------------------------- */
+
+/* --timeout, --uid, --gid and --types. */
+static size_t directives(const cred_mode_t *mode, pmix_info_t info[4])
+{
+	int timeout = (int)mode->timeout_s;
+	uint32_t uid = (uint32_t)mode->uid, gid = (uint32_t)mode->gid;
+	size_t n = 0;
+
+	if (timeout)
+		PMIX_INFO_LOAD(&info[n++], PMIX_TIMEOUT, &timeout, PMIX_INT);
+	if (mode->uid >= 0)
+		PMIX_INFO_LOAD(&info[n++], PMIX_USERID, &uid, PMIX_UINT32);
+	if (mode->gid >= 0)
+		PMIX_INFO_LOAD(&info[n++], PMIX_GRPID, &gid, PMIX_UINT32);
+	if (mode->types[0])
+		PMIX_INFO_LOAD(&info[n++], PMIX_CRED_TYPE, mode->types,
+			       PMIX_STRING);
+	return n;
+}
+
+/* -- show, validate ------------------------------------------------------- */
+
+static void show_value(const pmix_value_t *value)
+{
+	uint64_t number;
+
+	if (value->type == PMIX_STRING)
+		(void)printf("\"%s\"", value->data.string);
+	else if (value_number(value, &number))
+		(void)printf("%" PRIu64, number);
+	else
+		(void)printf("null");
+}
+
+/* One line with all keys of ANSWER. */
+static void show_info(const char *what, const cred_t *answer)
+{
+	size_t i;
+
+	(void)printf("{\"rank\":%u,\"info\":\"%s\"", client_rank(), what);
+	for (i = 0; i < answer->ninfo; i++) {
+		(void)printf(",\"%s\":", answer->info[i].key);
+		show_value(&answer->info[i].value);
+	}
+	(void)printf("}\n");
+}
+
+/* The answer that is expected: a success, unless --expect says otherwise. */
+static void judge(const cred_mode_t *mode, const char *what,
+		  const cred_t *answer)
+{
+	if (mode->expect[0]) {
+		mode_refused(mode, what, answer);
+		return;
+	}
+	mode_report(mode, what, answer);
+	client_check(answer->status, "%s", what);
+	show_info(what, answer);
+}
+
+/* All that is said of a credential when it is made and when validated. */
+void mode_show(const cred_mode_t *mode)
+{
+	pmix_info_t info[4];
+	size_t ninfo = directives(mode, info);
+	cred_t cred, answer;
+
+	client_doing("getting a credential");
+	(void)cred_get(&cred, info, ninfo);
+	mode_report(mode, "get", &cred);
+	client_check(cred.status, "get");
+	show_info("get", &cred);
+	client_doing("validating it");
+	(void)cred_validate(&answer, cred.blob, cred.len, info, ninfo);
+	judge(mode, "validate", &answer);
+	cred_clear(&answer);
+	cred_clear(&cred);
+}
+
+/* A get alone. */
+void mode_get(const cred_mode_t *mode)
+{
+	pmix_info_t info[4];
+	cred_t cred;
+
+	client_doing("getting a credential");
+	(void)cred_get(&cred, info, directives(mode, info));
+	judge(mode, "get", &cred);
+	cred_clear(&cred);
+}
+
+/* The credential in a file, which anybody may have made. */
+void mode_validate(const cred_mode_t *mode)
+{
+	static char blob[BLOB_MAX];
+	pmix_info_t info[4];
+	cred_t answer;
+	ssize_t len;
+	int fd = open(mode->value, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		client_fail("'%s': %s", mode->value, strerror(errno));
+	len = read(fd, blob, sizeof(blob));
+	(void)close(fd);
+	if (len <= 0)
+		client_fail("'%s' is empty", mode->value);
+	/* As a shell writes it. */
+	if (blob[len - 1] == '\n')
+		len--;
+	client_doing("validating '%s'", mode->value);
+	(void)cred_validate(&answer, blob, (size_t)len, info,
+			    directives(mode, info));
+	judge(mode, "validate", &answer);
+	cred_clear(&answer);
+}
+
+/* -- stalled -------------------------------------------------------------- */
+
+static void touch(const cred_mode_t *mode, const char *what)
+{
+	char path[4096];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s.%s.%u", mode->value, what,
+		       client_rank());
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		client_fail("'%s': %s", path, strerror(errno));
+	(void)close(fd);
+}
+
+static void wait_until(const cred_mode_t *mode, const char *what)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s.%s", mode->value, what);
+	client_doing("waiting for '%s'", path);
+	while (access(path, F_OK) != 0)
+		sleep_ms(10);
+}
+
+static void in_time(const cred_mode_t *mode, const char *what,
+		    const cred_t *answer)
+{
+	mode_refused(mode, what, answer);
+	if (cred_us(answer) > (mode->timeout_s * 1000 + 1500) * 1000)
+		client_wrong("%s was answered after %" PRId64 " ms", what,
+			     cred_us(answer) / 1000);
+}
+
+/*
+ * A credential is made, PATH.ready.RANK appears, and when there is PATH.go,
+ * with the service in a bad state, requests are made with --timeout: several
+ * of each kind, so that some of them wait for the others.  When they are
+ * answered PATH.done.RANK appears; when there is PATH.over the service works
+ * again, no late answer must come, and all must be well within 2 seconds.
+ */
+void mode_stalled(const cred_mode_t *mode)
+{
+	enum { N = 6 };
+	cred_t first, gets[N], validations[N];
+	pmix_info_t info[4];
+	size_t ninfo = directives(mode, info);
+	int64_t back_us;
+	size_t i;
+
+	own_credential(&first);
+	touch(mode, "ready");
+	wait_until(mode, "go");
+	for (i = 0; i < N; i++) {
+		cred_get_begin(&gets[i], info, ninfo);
+		cred_validate_begin(&validations[i], first.blob, first.len,
+				    info, ninfo);
+	}
+	client_doing("waiting for answers while the service is stalled");
+	cred_wait(gets, N);
+	cred_wait(validations, N);
+	for (i = 0; i < N; i++) {
+		in_time(mode, "get", &gets[i]);
+		in_time(mode, "validate", &validations[i]);
+	}
+	touch(mode, "done");
+	wait_until(mode, "over");
+	back_us = now_us();
+	still_works(mode);
+	if (now_us() - back_us > 2000000)
+		client_wrong("%" PRId64 " ms after its service was back, a "
+			     "credential still did not come",
+			     (now_us() - back_us) / 1000);
+	sleep_ms(LISTEN_MS);
+	for (i = 0; i < N; i++) {
+		if (cred_answers(&gets[i]) != 1 ||
+		    cred_answers(&validations[i]) != 1)
+			client_wrong("request %zu was answered %u and %u times",
+				     i, cred_answers(&gets[i]),
+				     cred_answers(&validations[i]));
+		cred_clear(&gets[i]);
+		cred_clear(&validations[i]);
+	}
+	cred_clear(&first);
+}
