@@ -17,7 +17,7 @@ static bool as_integer(const pmix_value_t *value, int64_t *out)
 		*out = value->data.integer;
 		return true;
 	case PMIX_INT8:
-		*out = value->data.int8;
+		*out = (int64_t)value->data.int8;
 		return true;
 	case PMIX_INT16:
 		*out = value->data.int16;

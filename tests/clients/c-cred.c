@@ -381,6 +381,7 @@ static const struct {
 	{ "file", mode_file },	     /* =PATH */
 	{ "storm", mode_storm },     /* =N */
 	{ "loop", mode_loop },	     /* =SECONDS */
+	{ "fair", mode_fair },	     /* =SECONDS */
 	{ "timeout", mode_timeout }, /* =SECONDS */
 	{ "show", mode_show },
 	{ "get", mode_get },

@@ -59,6 +59,9 @@ void mode_get(const cred_mode_t *mode);
 void mode_validate(const cred_mode_t *mode);
 void mode_stalled(const cred_mode_t *mode);
 
+/* cred-fair.c: one rank floods, the others must not care. */
+void mode_fair(const cred_mode_t *mode);
+
 /* cred-load.c: many at once, and for long. */
 void mode_storm(const cred_mode_t *mode);
 void mode_loop(const cred_mode_t *mode);
