@@ -22,6 +22,7 @@ struct relay {
 	int log_fd;
 	int wake[2]; /* closing [1] ends the thread */
 	void (*lost)(void);
+	audit_t *audit; /* NULL: off */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -72,6 +73,11 @@ static void write_line(void *arg, char *line)
 	relay_t *r = arg;
 	char level = line[0];
 
+	if (level == AUDIT_MARK) {
+		if (r->audit)
+			audit_write(r->audit, line + 1);
+		return;
+	}
 	if (!level || too_many(r))
 		return;
 	lines_clean(line);
@@ -164,7 +170,7 @@ static int start_thread(relay_t *r)
 	return rc;
 }
 
-relay_t *relay_start(int log_fd, void (*lost)(void))
+relay_t *relay_start(int log_fd, void (*lost)(void), audit_t *audit)
 {
 	relay_t *r = calloc(1, sizeof(*r));
 	pthread_condattr_t attr;
@@ -173,6 +179,7 @@ relay_t *relay_start(int log_fd, void (*lost)(void))
 		return NULL;
 	r->log_fd = log_fd;
 	r->lost = lost;
+	r->audit = audit;
 	if (pipe2(r->wake, O_CLOEXEC) != 0) {
 		free(r);
 		return NULL;

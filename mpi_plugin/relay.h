@@ -11,14 +11,18 @@
 
 #include <stdbool.h>
 
+#include "audit.h"
+
 typedef struct relay relay_t;
 
 /*
  * Read lines from LOG_FD until its last writer is gone.  LOST is called on
  * the thread, once, if that is so while the step is still running.  NULL: no
  * thread to be had.  LOG_FD stays the caller's, open until relay_stop().
+ * Lines that begin with AUDIT_MARK go to AUDIT (NULL: nowhere), which nobody
+ * else uses until relay_stop().
  */
-relay_t *relay_start(int log_fd, void (*lost)(void));
+relay_t *relay_start(int log_fd, void (*lost)(void), audit_t *audit);
 
 /*
  * The step is ending: from now on the end of psec-pmixd is no failure.  If it

@@ -9,6 +9,7 @@
 
 #include <slurm/spank.h>
 
+#include "audit.h"
 #include "ctl.h"
 #include "launch.h"
 #include "relay.h"
@@ -23,6 +24,7 @@ struct server {
 	stepdir_t dir;
 	launch_t proc;
 	relay_t *relay;
+	audit_t *audit;
 	startup_t startup;
 };
 
@@ -37,7 +39,8 @@ static int start_process(server_t *s, void (*lost)(void), char *text,
 			 s->step->site.pmixd, strerror(errno));
 		return -1;
 	}
-	s->relay = relay_start(s->proc.log_fd, lost);
+	s->audit = audit_open(s->step);
+	s->relay = relay_start(s->proc.log_fd, lost, s->audit);
 	if (!s->relay) {
 		snprintf(text, size,
 			 "cannot start a thread for psec-pmixd's log");
@@ -97,6 +100,8 @@ static void end_process(server_t *s)
 		relay_stop(s->relay);
 		s->relay = NULL;
 	}
+	audit_close(s->audit);
+	s->audit = NULL;
 	launch_end(&s->proc, 0);
 }
 

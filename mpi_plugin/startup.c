@@ -154,6 +154,10 @@ static int send_config(startup_t *s, const char *dir)
 	fprintf(out, "ntasks=%u%c", step->ntasks, '\0');
 	fprintf(out, "loglevel=%d%ctimeout=%d%c", step->site.loglevel, '\0',
 		step->site.timeout_s, '\0');
+	/* At most so many records a second; 0: none at all. */
+	fprintf(out, "audit=%d%c",
+		strcmp(step->site.audit, "off") ? step->site.audit_rate : 0,
+		'\0');
 	put_ranks(out, step);
 	fprintf(out, "dir=%s/%s%c", step->site.stepdir, dir, '\0');
 	put_string(out, "mechanisms", step->site.mechanisms);

@@ -26,6 +26,7 @@ static void step_free(psec_step_t *step)
 	free(step->site.stepdir);
 	free(step->site.munge_socket);
 	free(step->site.ports);
+	free(step->site.audit);
 	free(step);
 }
 

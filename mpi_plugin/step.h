@@ -30,6 +30,9 @@ typedef struct {
 	int loglevel;	     /* 1 error … 5 debug2 */
 	int start_timeout_s; /* psec-pmixd must be ready by then */
 	int timeout_s;	     /* for a link to another node to come up */
+	char *audit;	     /* "off", "syslog" or a file's path */
+	int audit_rate;	     /* records per second of a step on a node */
+	int audit_size_mb;   /* no larger shall the file become */
 } psec_site_t;
 
 typedef struct {

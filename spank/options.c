@@ -11,7 +11,16 @@
 #include "config.h"
 #include "options.h"
 
-typedef enum { PATH, MECHS, PRIORITIES, PORTS, LEVEL, SECONDS } kind_t;
+typedef enum {
+	PATH,
+	MECHS,
+	PRIORITIES,
+	PORTS,
+	AUDIT,
+	LEVEL,
+	SECONDS,
+	COUNT
+} kind_t;
 
 /* Every option once: key, kind, place and default. */
 static const struct option {
@@ -31,6 +40,9 @@ static const struct option {
 	{ "start_timeout", SECONDS, offsetof(psec_site_t, start_timeout_s),
 	  "30" },
 	{ "timeout", SECONDS, offsetof(psec_site_t, timeout_s), "300" },
+	{ "audit", AUDIT, offsetof(psec_site_t, audit), "off" },
+	{ "audit_rate", COUNT, offsetof(psec_site_t, audit_rate), "100" },
+	{ "audit_size", COUNT, offsetof(psec_site_t, audit_size_mb), "1024" },
 };
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -82,6 +94,12 @@ static bool mechs_ok(const char *value)
 	       out[0];
 }
 
+static bool audit_ok(const char *value)
+{
+	return !strcmp(value, "off") || !strcmp(value, "syslog") ||
+	       value[0] == '/';
+}
+
 static const char *expected(kind_t kind)
 {
 	switch (kind) {
@@ -94,8 +112,12 @@ static const char *expected(kind_t kind)
 		       "numbers from 0 to 100000";
 	case PORTS:
 		return "a range of ports such as 60001-60999";
+	case AUDIT:
+		return "off, syslog or the absolute path of a file";
 	case LEVEL:
 		return "error, info, verbose, debug or debug2";
+	case COUNT:
+		return "a number from 1 to 1000000";
 	case SECONDS:
 		break;
 	}
@@ -112,6 +134,8 @@ static bool set(psec_site_t *site, const struct option *opt, const char *value)
 		return parse_level(value, field);
 	case SECONDS:
 		return parse_int(value, 1, 86400, '\0', NULL, field);
+	case COUNT:
+		return parse_int(value, 1, 1000000, '\0', NULL, field);
 	case PATH:
 		if (value[0] != '/')
 			return false;
@@ -126,6 +150,10 @@ static bool set(psec_site_t *site, const struct option *opt, const char *value)
 		break;
 	case PORTS:
 		if (!ports_ok(value))
+			return false;
+		break;
+	case AUDIT:
+		if (!audit_ok(value))
 			return false;
 		break;
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cred_audit.h"
 #include "cred_note.h"
 #include "log.h"
 #include "lograte.h"
@@ -17,14 +18,6 @@ static cred_counters_t counters;
 
 /* -- sentences ------------------------------------------------------------ */
 
-static uint32_t local_of(const pmix_proc_t *proc)
-{
-	if (proc->rank < pmixd.layout.ntasks &&
-	    pmixd.layout.local_of[proc->rank] < pmixd.conf.nlocal)
-		return pmixd.layout.local_of[proc->rank];
-	return pmixd.conf.nlocal;
-}
-
 static bool may_write(const pmix_proc_t *proc)
 {
 	bool ok = true;
@@ -33,7 +26,7 @@ static bool may_write(const pmix_proc_t *proc)
 	if (!rates)
 		rates = calloc((size_t)pmixd.conf.nlocal + 1, sizeof(*rates));
 	if (rates)
-		ok = lograte_ok(&rates[local_of(proc)],
+		ok = lograte_ok(&rates[pmixd_local_of(proc->rank)],
 				"credentials were refused");
 	pthread_mutex_unlock(&lock);
 	return ok;
@@ -143,4 +136,5 @@ void cred_note(const cred_note_t *note)
 {
 	count(note);
 	write_sentence(note);
+	cred_audit(note);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * cred_note.h - what is kept of each request about a credential: a sentence
- * in the log where it was refused, and counters.
+ * in the log where it was refused, a record for the site's audit, and counters.
  *
  * Any thread, with or without pmixd.lock.
  */

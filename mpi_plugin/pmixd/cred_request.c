@@ -219,24 +219,17 @@ pmix_status_t cred_request_refuse(cred_request_t *r, const cred_error_t *err)
 	return cred_cause_status(err->cause);
 }
 
-/* Each local rank has a lane; whoever else there may be share the last. */
-static uint32_t lane_of(const pmix_proc_t *proc)
-{
-	return proc->rank < pmixd.layout.ntasks
-		       ? pmixd.layout.local_of[proc->rank]
-		       : pmixd.conf.nlocal;
-}
-
 pmix_status_t cred_request_start(cred_request_t *r, cred_work_fn work)
 {
 	cred_error_t err;
 	int rc;
 
+	/* Each local rank has a lane; if there is anybody else, the last. */
 	r->work = work;
 	/* The lock keeps the worker from freeing R before its timer is set. */
 	pthread_mutex_lock(&pmixd.lock);
-	rc = workers_post_call(pmixd.cred_workers, &r->call, lane_of(&r->proc),
-			       run, r);
+	rc = workers_post_call(pmixd.cred_workers, &r->call,
+			       pmixd_local_of(r->proc.rank), run, r);
 	if (rc == 0 && r->wish.timeout_s)
 		deadline_set(&r->timeout, r->wish.timeout_s * 1000LL,
 			     timed_out);

@@ -132,6 +132,18 @@ static const cred_type_t *make_first(const cred_request_t *r,
 	return NULL;
 }
 
+/* For the records: whose it is, as we have made it. */
+static void keep_facts(const cred_type_t *type, const claims_t *claims,
+		       cred_result_t *result)
+{
+	result->facts.type = type->name;
+	result->facts.uid = geteuid();
+	result->facts.gid = getegid();
+	result->facts.issued_s = claims->issued_s;
+	result->facts.claims = *claims;
+	result->has_facts = true;
+}
+
 static void get_work(cred_request_t *r, cred_result_t *result)
 {
 	const cred_type_t *type;
@@ -147,6 +159,8 @@ static void get_work(cred_request_t *r, cred_result_t *result)
 		return;
 	}
 	type = make_first(r, payload, result);
+	if (type)
+		keep_facts(type, &claims, result);
 	result->type = type ? type->name : r->types[0]->name;
 	if (type && cred_answer_made(type->name, &claims, cred_lifetime_s(),
 				     &result->info) != PMIX_SUCCESS)

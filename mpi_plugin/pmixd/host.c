@@ -14,6 +14,7 @@
 #include "log.h"
 #include "pmixd.h"
 #include "progress.h"
+#include "query.h"
 
 #define DRAIN_MS      1500 /* libpmix's client waits for 2 s */
 #define DRAIN_LOOK_MS 2
@@ -106,4 +107,5 @@ pmix_server_module_t host_module = {
 	.direct_modex = dmodex_upcall,
 	.get_credential = credential_get_upcall,
 	.validate_credential = credential_validate_upcall,
+	.query = query_upcall,
 };

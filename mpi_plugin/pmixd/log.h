@@ -10,6 +10,8 @@
 #ifndef PMIXD_LOG_H
 #define PMIXD_LOG_H
 
+#include <stdbool.h>
+
 #define LOG_LINE_MAX 1024
 
 typedef enum {
@@ -19,6 +21,18 @@ typedef enum {
 	PLOG_DEBUG = 4,
 	PLOG_DEBUG2 = 5
 } plog_level_t;
+
+/*
+ * Nobody waits for slurmstepd to read: where the pipe is full, lines are lost,
+ * and their number is told later.
+ */
+void plog_init(void);
+
+/*
+ * Write TEXT, as it is, behind the byte MARK.  False: it was lost.  TEXT has
+ * no newline and less than LOG_LINE_MAX - 2 bytes.
+ */
+bool plog_record(char mark, const char *text);
 
 /* Lines of a higher level than LEVEL are dropped.  Default: PLOG_VERBOSE. */
 void plog_set_level(plog_level_t level);

@@ -39,9 +39,10 @@
 #define LINK_WORKERS 4
 #define CRED_WORKERS 4
 #define MAX_QUEUED   4096
-#define MIN_REQUESTS 32 /* about credentials, that any rank may have waiting   \
-			 */
-#define END_LIMIT_S 2	/* for cleaning up; then the alarm ends us */
+#define MIN_REQUESTS                                                           \
+	32	      /* about credentials, that any rank may have waiting     \
+		       */
+#define END_LIMIT_S 2 /* for cleaning up; then the alarm ends us */
 
 pmixd_t pmixd = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -390,6 +391,7 @@ int main(void)
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(077);
+	plog_init();
 	ignore_signals();
 	raise_limits();
 	if (start(&err) != 0) {

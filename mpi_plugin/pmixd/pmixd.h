@@ -50,4 +50,13 @@ static inline const char *pmixd_node_name(uint32_t node)
 	return node < pmixd.layout.nnodes ? pmixd.layout.node_names[node] : "?";
 }
 
+/* RANK's place among the tasks of this node; conf.nlocal: it is not here. */
+static inline uint32_t pmixd_local_of(uint32_t rank)
+{
+	if (rank < pmixd.layout.ntasks &&
+	    pmixd.layout.node_of[rank] == pmixd.conf.node)
+		return pmixd.layout.local_of[rank];
+	return pmixd.conf.nlocal;
+}
+
 #endif

@@ -46,6 +46,7 @@ static int read_numbers(stepconf_t *conf, psec_error_t *err)
 		{ "step", &conf->step_id }, { "nnodes", &conf->nnodes },
 		{ "node", &conf->node },    { "ntasks", &conf->ntasks },
 		{ "loglevel", &loglevel },  { "timeout", &timeout },
+		{ "audit", &conf->audit },
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)

@@ -25,7 +25,8 @@ typedef struct {
 	uint16_t port_min, port_max;	    /* 0: any */
 	int loglevel;
 	int timeout_s;
-	char *config; /* the bytes that the strings point into */
+	uint32_t audit; /* records per second at most; 0: none */
+	char *config;	/* the bytes that the strings point into */
 	size_t config_len;
 	char *env; /* "NAME=VALUE" strings, each with its NUL */
 	size_t env_len;

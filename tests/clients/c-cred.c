@@ -387,6 +387,7 @@ static const struct {
 	{ "get", mode_get },
 	{ "validate", mode_validate }, /* =PATH */
 	{ "stalled", mode_stalled },   /* =PATH */
+	{ "counters", mode_counters },
 	{ "unsupported", mode_unsupported },
 	{ "required", mode_required },
 	{ "wrongtype", mode_wrongtype },

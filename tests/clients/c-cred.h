@@ -58,6 +58,7 @@ void mode_show(const cred_mode_t *mode);
 void mode_get(const cred_mode_t *mode);
 void mode_validate(const cred_mode_t *mode);
 void mode_stalled(const cred_mode_t *mode);
+void mode_counters(const cred_mode_t *mode);
 
 /* cred-fair.c: one rank floods, the others must not care. */
 void mode_fair(const cred_mode_t *mode);

@@ -51,17 +51,22 @@ static void show_value(const pmix_value_t *value)
 		(void)printf("null");
 }
 
-/* One line with all keys of ANSWER. */
-static void show_info(const char *what, const cred_t *answer)
+/* One line with all keys. */
+static void show_array(const char *what, const pmix_info_t *info, size_t ninfo)
 {
 	size_t i;
 
 	(void)printf("{\"rank\":%u,\"info\":\"%s\"", client_rank(), what);
-	for (i = 0; i < answer->ninfo; i++) {
-		(void)printf(",\"%s\":", answer->info[i].key);
-		show_value(&answer->info[i].value);
+	for (i = 0; i < ninfo; i++) {
+		(void)printf(",\"%s\":", info[i].key);
+		show_value(&info[i].value);
 	}
 	(void)printf("}\n");
+}
+
+static void show_info(const char *what, const cred_t *answer)
+{
+	show_array(what, answer->info, answer->ninfo);
 }
 
 /* The answer that is expected: a success, unless --expect says otherwise. */
@@ -217,4 +222,57 @@ void mode_stalled(const cred_mode_t *mode)
 		cred_clear(&validations[i]);
 	}
 	cred_clear(&first);
+}
+
+/* -- counters ------------------------------------------------------------- */
+
+static pmix_status_t query(const char *key, pmix_info_t **info, size_t *ninfo)
+{
+	bool yes = true;
+	pmix_query_t query;
+	pmix_status_t rc;
+
+	PMIX_QUERY_CONSTRUCT(&query);
+	PMIX_ARGV_APPEND(rc, query.keys, key);
+	client_check(rc, "PMIX_ARGV_APPEND");
+	PMIX_INFO_CREATE(query.qualifiers, 1);
+	query.nqual = 1;
+	PMIX_INFO_LOAD(&query.qualifiers[0], PMIX_QUERY_REFRESH_CACHE, &yes,
+		       PMIX_BOOL);
+	client_doing("asking for '%s'", key);
+	*info = NULL;
+	*ninfo = 0;
+	rc = PMIx_Query_info(&query, 1, info, ninfo);
+	PMIX_QUERY_DESTRUCT(&query);
+	return rc;
+}
+
+/* What the server counts, before and after a credential; and no other key. */
+void mode_counters(const cred_mode_t *mode)
+{
+	const pmix_info_t *found;
+	pmix_info_t *info;
+	size_t ninfo;
+	pmix_status_t rc;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		client_check(query("psec.counters", &info, &ninfo),
+			     "a query for psec.counters");
+		found = info_find(info, ninfo, "psec.counters");
+		if (!found || found->value.type != PMIX_DATA_ARRAY)
+			client_fail("a query for psec.counters gave no array");
+		show_array(i ? "after" : "before",
+			   found->value.data.darray->array,
+			   found->value.data.darray->size);
+		PMIX_INFO_FREE(info, ninfo);
+		if (i == 0)
+			still_works(mode);
+	}
+	rc = query("c-cred.nothing", &info, &ninfo);
+	if (rc != PMIX_ERR_NOT_FOUND)
+		client_wrong("a query for an unknown key gave %s",
+			     status_text(rc));
+	if (info)
+		PMIX_INFO_FREE(info, ninfo);
 }

@@ -15,6 +15,7 @@ static void free_site(psec_site_t *site)
 	free(site->stepdir);
 	free(site->munge_socket);
 	free(site->ports);
+	free(site->audit);
 }
 
 static void expect_refusal(const char *word, const char *sentence)
@@ -40,6 +41,8 @@ static void without_options_there_are_defaults(void **state)
 	assert_null(site.munge_socket);
 	assert_null(site.ports);
 	assert_int_equal(site.loglevel, 3);
+	assert_string_equal(site.audit, "off");
+	assert_true(site.audit_rate > 0 && site.audit_size_mb > 0);
 	assert_true(site.start_timeout_s > 0 && site.timeout_s > 0);
 	free_site(&site);
 }
@@ -52,11 +55,14 @@ static void options_take_their_values(void **state)
 			 (char *)"ports=60000-60100",
 			 (char *)"loglevel=debug",
 			 (char *)"timeout=5",
-			 (char *)"munge_socket=/run/m" };
+			 (char *)"munge_socket=/run/m",
+			 (char *)"audit=/var/log/psec",
+			 (char *)"audit_rate=7",
+			 (char *)"audit_size=1" };
 	psec_error_t err;
 	psec_site_t site;
 
-	assert_int_equal(options_parse(&site, 7, argv, &err), 0);
+	assert_int_equal(options_parse(&site, 10, argv, &err), 0);
 	assert_string_equal(site.mechanisms, "munge,native");
 	assert_string_equal(site.priorities, "native=90,other=7");
 	assert_string_equal(site.pmixd, "/opt/x");
@@ -64,6 +70,9 @@ static void options_take_their_values(void **state)
 	assert_string_equal(site.munge_socket, "/run/m");
 	assert_int_equal(site.loglevel, 4);
 	assert_int_equal(site.timeout_s, 5);
+	assert_string_equal(site.audit, "/var/log/psec");
+	assert_int_equal(site.audit_rate, 7);
+	assert_int_equal(site.audit_size_mb, 1);
 	free_site(&site);
 }
 
@@ -93,6 +102,10 @@ static void a_bad_value_is_named_with_what_is_expected(void **state)
 	expect_refusal("ports=1-65536", "a range of ports");
 	expect_refusal("ports=1-2x", "a range of ports");
 	expect_refusal("loglevel=9", "error, info, verbose");
+	expect_refusal("audit=on", "off, syslog or the absolute path");
+	expect_refusal("audit=", "option 'audit' needs a value");
+	expect_refusal("audit_rate=0", "a number from 1 to");
+	expect_refusal("audit_size=1g", "a number from 1 to");
 	expect_refusal("timeout=0", "seconds, from 1");
 	expect_refusal("timeout=5s", "seconds, from 1");
 	expect_refusal("start_timeout=-1", "seconds, from 1");
