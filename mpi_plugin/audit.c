@@ -135,7 +135,10 @@ static void escape(char *out, size_t size, const char *said)
 	for (; *said && n + 2 < size; said++) {
 		if (*said == '"' || *said == '\\')
 			out[n++] = '\\';
-		out[n++] = *said >= ' ' && *said < 0x7f ? *said : '?';
+		out[n] = *said;
+		if (*said < ' ' || *said >= 0x7f)
+			out[n] = '?';
+		n++;
 	}
 	out[n] = '\0';
 }

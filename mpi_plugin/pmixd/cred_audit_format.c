@@ -21,7 +21,9 @@ static json_t *plain(const char *text, size_t max)
 	size_t n = 0;
 
 	while (text[n] && n < max && n < sizeof(out) - 1) {
-		out[n] = text[n] >= ' ' && text[n] < 0x7f ? text[n] : '?';
+		out[n] = text[n];
+		if (text[n] < ' ' || text[n] >= 0x7f)
+			out[n] = '?';
 		n++;
 	}
 	return json_stringn(out, n);
