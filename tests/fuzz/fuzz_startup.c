@@ -179,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.ntasks = 10,
 		.ranks = ranks,
 		.site = { .mechanisms = (char *)"munge,native",
+			  .audit = (char *)"off",
 			  .pmixd = (char *)"/usr/sbin/psec-pmixd",
 			  .stepdir = (char *)"/run/psec",
 			  .loglevel = 3,

@@ -36,6 +36,7 @@ static int open_start(void **state)
 		.nlocal = TASKS,
 		.ranks = ranks,
 		.site = { .mechanisms = (char *)"munge",
+			  .audit = (char *)"off",
 			  .stepdir = (char *)"/run/psec",
 			  .pmixd = (char *)"/sbin/psec-pmixd",
 			  .start_timeout_s = 1 },
