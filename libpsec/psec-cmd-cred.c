@@ -314,18 +314,6 @@ static int get(const cmd_t *cmd, call_t *call, int argc, char **argv)
 	return rc == CMD_GO_ON ? deliver(call, file) : rc;
 }
 
-int cmd_get(const cmd_t *cmd, int argc, char **argv)
-{
-	call_t *call = call_create();
-	int rc;
-
-	if (!call)
-		return PSEC_ERR_NOMEM;
-	rc = get(cmd, call, argc, argv);
-	call_destroy(call);
-	return rc;
-}
-
 /* -- validate ------------------------------------------------------------- */
 
 static int read_credential(const cmd_t *cmd, call_t *call, const char *file)
@@ -382,14 +370,27 @@ static int validate(const cmd_t *cmd, call_t *call, int argc, char **argv)
 			       call->common.json);
 }
 
-int cmd_validate(const cmd_t *cmd, int argc, char **argv)
+/* -- both ----------------------------------------------------------------- */
+
+static int with_call(int (*what)(const cmd_t *, call_t *, int, char **),
+		     const cmd_t *cmd, int argc, char **argv)
 {
 	call_t *call = call_create();
 	int rc;
 
 	if (!call)
 		return PSEC_ERR_NOMEM;
-	rc = validate(cmd, call, argc, argv);
+	rc = what(cmd, call, argc, argv);
 	call_destroy(call);
 	return rc;
+}
+
+int cmd_get(const cmd_t *cmd, int argc, char **argv)
+{
+	return with_call(get, cmd, argc, argv);
+}
+
+int cmd_validate(const cmd_t *cmd, int argc, char **argv)
+{
+	return with_call(validate, cmd, argc, argv);
 }

@@ -16,8 +16,8 @@
 
 /*
  * Run WORK(ARG) and wait for at most TIMEOUT_S seconds.  False: it was not
- * done in time and is still running, so ARG and all that it points to must
- * never be touched or released again.
+ * done in time and is still running, so what it may write must not be read,
+ * and ARG and all that it points to never be released.
  */
 bool cmd_within(int timeout_s, void (*work)(void *arg), void *arg);
 

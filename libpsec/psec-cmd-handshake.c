@@ -23,6 +23,7 @@
 #define BINDING "psec handshake"
 
 #define DEFAULT_MECHS	  "munge,native"
+#define LEGACY_MECH	  "munge"
 #define DEFAULT_TIMEOUT_S 10
 #define DEFAULT_WAIT_S	  300
 #define GRACE_S		  2 /* for a mechanism's service that hangs */
@@ -30,6 +31,7 @@
 typedef struct {
 	cmd_common_t common;
 	const char *mechs;
+	const char *default_mech; /* for legacy clients; NULL: the best */
 	psec_role_t role;
 	uid_t expect_uid;
 	int timeout_s, wait_s, count;
@@ -44,6 +46,7 @@ typedef struct {
 	psec_error_t err;
 	char name[300]; /* of the other end */
 	char mech[PSEC_NAME_MAX + 1];
+	psec_role_t role; /* of the other end */
 	uid_t uid;
 	gid_t gid;
 	bool key;
@@ -55,6 +58,8 @@ static const struct {
 	psec_role_t role;
 } roles[] = {
 	{ "client", PSEC_CLIENT },
+	{ "tool", PSEC_TOOL },
+	{ "legacy", PSEC_LEGACY },
 };
 #define N_ROLES (sizeof(roles) / sizeof(roles[0]))
 
@@ -90,6 +95,7 @@ static psec_code_t shake(try_t *t, psec_handshake_t *hs)
 	if (rc)
 		return rc;
 	(void)snprintf(t->mech, sizeof(t->mech), "%s", peer.mech);
+	t->role = peer.role;
 	t->uid = peer.uid;
 	t->gid = peer.gid;
 	t->key = peer.key != NULL;
@@ -103,15 +109,15 @@ static psec_code_t attempt(try_t *t)
 					 .binding = BINDING,
 					 .binding_len = strlen(BINDING),
 					 .role = t->set->role,
+					 .default_mech = t->set->default_mech,
 					 .expect_uid = t->set->expect_uid };
 	psec_handshake_t *hs = NULL;
-	psec_code_t rc = PSEC_OK;
+	psec_code_t rc;
 	double begin;
 
-	if (t->fd < 0)
+	rc = psec_handshake_create(&hs, t->psec, &opt, &t->err);
+	if (!rc && t->fd < 0)
 		rc = cmd_connect(&t->set->address, &t->fd, &t->err);
-	if (!rc)
-		rc = psec_handshake_create(&hs, t->psec, &opt, &t->err);
 	begin = now_ms();
 	if (!rc)
 		rc = shake(t, hs);
@@ -137,6 +143,8 @@ static json_t *result_json(const try_t *t, const psec_error_t *err)
 	(void)json_object_set_new(doc, "peer", cmd_json_text(t->name));
 	if (err->code)
 		return doc;
+	(void)json_object_set_new(doc, "peer_role",
+				  json_string(role_name(t->role)));
 	(void)json_object_set_new(doc, "mechanism", cmd_json_text(t->mech));
 	(void)json_object_set_new(doc, "uid", json_integer(t->uid));
 	(void)json_object_set_new(doc, "gid",
@@ -153,9 +161,9 @@ static void print_result(const try_t *t)
 
 	cmd_uid_text(t->uid, uid, sizeof(uid));
 	cmd_gid_text(t->gid, gid, sizeof(gid));
-	cmd_print("%s: %s is uid %s, gid %s; %s, %.2f ms\n", t->mech, t->name,
-		  uid, gid, t->key ? "a key was agreed on" : "without a key",
-		  t->ms);
+	cmd_print("%s: the %s at %s is uid %s, gid %s; %s, %.2f ms\n", t->mech,
+		  role_name(t->role), t->name, uid, gid,
+		  t->key ? "a key was agreed on" : "without a key", t->ms);
 	(void)fflush(stdout);
 }
 
@@ -318,7 +326,8 @@ static int take_role(const cmd_t *cmd, const char *name, settings_t *set)
 			return CMD_GO_ON;
 		}
 	}
-	return cmd_usage(cmd, "--as must be client, not '%.64s'", name);
+	return cmd_usage(
+		cmd, "--as must be client, tool or legacy, not '%.64s'", name);
 }
 
 static int check_usage(const cmd_t *cmd, const char *connect_to,
@@ -333,11 +342,11 @@ static int check_usage(const cmd_t *cmd, const char *connect_to,
 			      connect_to ? connect_to : listen_on,
 			      &err) != PSEC_OK)
 		return cmd_usage(cmd, "%s", err.text);
-	if (!role)
-		return CMD_GO_ON;
-	if (listen_on)
+	if (listen_on && role)
 		return cmd_usage(cmd, "--as is for --connect");
-	return take_role(cmd, role, set);
+	if (connect_to && set->default_mech)
+		return cmd_usage(cmd, "--default is for --listen");
+	return role ? take_role(cmd, role, set) : CMD_GO_ON;
 }
 
 static int run(const settings_t *set, const char *connect_to)
@@ -360,8 +369,7 @@ static int run(const settings_t *set, const char *connect_to)
 int cmd_handshake(const cmd_t *cmd, int argc, char **argv)
 {
 	/* Static: what hangs may read it to the end. */
-	static settings_t set = { .mechs = DEFAULT_MECHS,
-				  .role = PSEC_CLIENT,
+	static settings_t set = { .role = PSEC_CLIENT,
 				  .expect_uid = (uid_t)-1,
 				  .timeout_s = DEFAULT_TIMEOUT_S,
 				  .wait_s = DEFAULT_WAIT_S,
@@ -374,15 +382,20 @@ int cmd_handshake(const cmd_t *cmd, int argc, char **argv)
 		  "unix:PATH or [HOST]:PORT to be a server on;\n"
 		  "port 0: any that is free",
 		  "ADDRESS" },
-		{ "as", 0, CMD_TEXT, &role, "what to be: client (default)",
-		  "ROLE" },
+		{ "as", 0, CMD_TEXT, &role,
+		  "what to be: client (default), tool or legacy", "ROLE" },
 		{ "count", 'n', CMD_COUNT, &set.count,
 		  "with --listen: serve so many, by default 1" },
 		{ "wait", 0, CMD_SECONDS, &set.wait_s,
 		  "with --listen: how long to wait for each, by\n"
 		  "default 300" },
 		{ "mechanisms", 0, CMD_MECHS, &set.mechs,
-		  "to choose from, or allowed; default: munge,native" },
+		  "to choose from, or allowed; default: munge,native,\n"
+		  "for a legacy client munge" },
+		{ "default", 0, CMD_TEXT, &set.default_mech,
+		  "with --listen: what legacy clients must speak;\n"
+		  "default: the best that is allowed",
+		  "NAME" },
 		{ "expect-uid", 0, CMD_UID, &set.expect_uid,
 		  "who must be at the other end" },
 		{ "timeout", 0, CMD_SECONDS, &set.timeout_s,
@@ -398,5 +411,9 @@ int cmd_handshake(const cmd_t *cmd, int argc, char **argv)
 		return rc;
 	if (listen_on)
 		set.role = PSEC_SERVER;
+	/* A legacy client speaks one, without having been told. */
+	if (!set.mechs)
+		set.mechs =
+			set.role == PSEC_LEGACY ? LEGACY_MECH : DEFAULT_MECHS;
 	return run(&set, connect_to);
 }

@@ -31,6 +31,12 @@ typedef struct {
 	cmd_facts_t *facts;
 } call_t;
 
+#define CALL_INIT(FACTS)                                                       \
+	{                                                                      \
+		.lock = PTHREAD_MUTEX_INITIALIZER,                             \
+		.done_cond = PTHREAD_COND_INITIALIZER, .facts = (FACTS)        \
+	}
+
 /* -- what the server tells ------------------------------------------------ */
 
 static void take_text(const pmix_info_t *info, const char *key, char *out,
@@ -232,9 +238,7 @@ static bool has_credentials(int timeout_s)
 {
 	const cmd_wish_t any = { NULL, timeout_s, (uid_t)-1, (gid_t)-1 };
 	cmd_facts_t facts;
-	call_t call = { .lock = PTHREAD_MUTEX_INITIALIZER,
-			.done_cond = PTHREAD_COND_INITIALIZER,
-			.facts = &facts };
+	call_t call = CALL_INIT(&facts);
 	pmix_status_t rc;
 
 	cmd_facts_init(&facts);
@@ -273,9 +277,7 @@ static psec_code_t connect_server(psec_error_t *err)
 static psec_code_t get(const cmd_wish_t *wish, void **cred, size_t *len,
 		       cmd_facts_t *facts, psec_error_t *err)
 {
-	call_t call = { .lock = PTHREAD_MUTEX_INITIALIZER,
-			.done_cond = PTHREAD_COND_INITIALIZER,
-			.facts = facts };
+	call_t call = CALL_INIT(facts);
 	psec_code_t rc = connect_server(err);
 	pmix_status_t status;
 
@@ -301,9 +303,7 @@ static psec_code_t get(const cmd_wish_t *wish, void **cred, size_t *len,
 static psec_code_t validate(const cmd_wish_t *wish, const void *cred,
 			    size_t len, cmd_facts_t *facts, psec_error_t *err)
 {
-	call_t call = { .lock = PTHREAD_MUTEX_INITIALIZER,
-			.done_cond = PTHREAD_COND_INITIALIZER,
-			.facts = facts };
+	call_t call = CALL_INIT(facts);
 	psec_code_t rc = connect_server(err);
 	pmix_status_t status;
 

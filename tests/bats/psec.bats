@@ -550,9 +550,9 @@ listened() {
     local port
     port=$(jq -r '.listening | split(":") | last' "$shared/work/server.out")
     succeeds as psecalice n0 handshake --connect "n1:$port" --json
-    has '.mechanism == "munge" and .uid == 0 and .key and .ms > 0 and .ms < 5000'
+    has '.mechanism == "munge" and .peer_role == "server" and .uid == 0 and .key and .ms > 0 and .ms < 5000'
     succeeds as psecalice n0 handshake --connect "n1:$port" --expect-uid root
-    says "munge: n1:$port is uid 0 (root)"
+    says "munge: the server at n1:$port is uid 0 (root)"
     ends 10 as psecalice n0 handshake --connect "n1:$port" --expect-uid psecbob || (( status == 11 ))
     listened
     (( status != 0 ))
@@ -572,6 +572,37 @@ listened() {
     says "is uid $alice (psecalice)"
     says "is uid $bob (psecbob)"
     on n0 test ! -e /tmp/psec.sock
+}
+
+@test "handshake: one node over loopback TCP" {
+    listen n0 --listen 127.0.0.1:0 --mechanisms native
+    local address
+    address=$(sed -n 's/listening on //p' "$shared/work/server.out")
+    succeeds as psecbob n0 handshake --connect "$address" --mechanisms native --json
+    has '.mechanism == "native" and .uid == 0 and .gid == null'
+    listened
+    (( status == 0 ))
+    says "is uid $bob (psecbob), gid unknown"
+}
+
+@test "handshake: tools and legacy clients" {
+    listen n0 --listen unix:/tmp/psec.sock --mechanisms native,munge --default native -n 6 --json
+    # RFC0011: the server picks the best of what a tool has.
+    succeeds as psecalice n0 handshake --connect unix:/tmp/psec.sock --as tool --json
+    has '.mechanism == "munge" and .role == "tool"'
+    succeeds as psecalice n0 handshake --connect unix:/tmp/psec.sock --as tool --mechanisms native
+    says 'native: the server at unix:/tmp/psec.sock is uid 0'
+    ends 3 as psecalice n0 handshake --connect unix:/tmp/psec.sock --as tool --mechanisms none
+    # It takes its default for a legacy client, which may speak another.
+    succeeds as psecalice n0 handshake --connect unix:/tmp/psec.sock --as legacy --mechanisms native --json
+    has '.mechanism == "native" and .role == "legacy"'
+    refuses as psecalice n0 handshake --connect unix:/tmp/psec.sock --as legacy
+    # A tool without munge offers what works.
+    succeeds contained psecalice "$psec" handshake --connect unix:/tmp/psec.sock --as tool --json
+    has '.mechanism == "native"'
+    listened
+    [[ $(grep '^{' <<< "$output" | jq -r 'select(.peer_role) | "\(.peer_role):\(.mechanism)"' | xargs) == 'tool:munge tool:native legacy:native tool:native' ]]
+    ends 1 as psecalice n0 handshake --connect unix:/tmp/psec.sock --as legacy --mechanisms munge,native
 }
 
 @test "handshake: who is expected" {
@@ -649,6 +680,7 @@ handshake --connect a:
 handshake --connect ::1:5
 handshake --listen :0 -n 0
 handshake --listen :0 --as client
+handshake --connect a:1 --default munge
 handshake --connect a:1 --as nobody
 END
     ends 64 "$psec" handshake --connect "unix:$(printf 'x%.0s' {1..200})"
@@ -656,7 +688,7 @@ END
 
 @test "help, version, man page and completion agree" {
     local command option page
-    page=$(man --warnings -E UTF-8 "$(readlink -f -- "$PSEC_INSTALL")/share/man/man1/psec.1" 2>&1 | col -bx)
+    page=$(sed 's/\\-/-/g' "$(readlink -f -- "$PSEC_INSTALL")/share/man/man1/psec.1")
     succeeds "$psec" --version
     [[ $output =~ ^psec\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
     succeeds "$psec" --help
@@ -682,6 +714,7 @@ END
         [[ $(completes "$command" --) == "$(sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p' "$BATS_TEST_TMPDIR/$command" | xargs)" ]]
     done
     [[ $(completes list --mechanisms m) == munge ]]
+    [[ $(completes handshake --as '') == 'client tool legacy' ]]
     [[ $(completes get --for-uid psecal) == psecalice ]]
 }
 
