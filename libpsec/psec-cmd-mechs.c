@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* psec-cmd-mechs.c - see psec-cmd-mechs.h. */
 #include <dirent.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "psec-cmd-mechs.h"
@@ -57,14 +59,37 @@ static void installed_mechs(const char *dir, char *list, size_t size)
 	free(files);
 }
 
+/*
+ * Root must not run what others can change.  A user who is root in a user
+ * namespace of his own is no such root, and there the host's root has another
+ * uid: all that is the host's would be refused.
+ */
+static bool is_root(void)
+{
+	unsigned first = 0, outside = 0, count = 0;
+	FILE *map;
+
+	if (geteuid() != 0)
+		return false;
+	map = fopen("/proc/self/uid_map", "re");
+	if (!map)
+		return true;
+	if (fscanf(map, "%u %u %u", &first, &outside, &count) != 3)
+		count = UINT32_MAX;
+	(void)fclose(map);
+	return count == UINT32_MAX;
+}
+
 psec_code_t cmd_psec(psec_t **psec, const cmd_common_t *common,
 		     const char *mechs, psec_error_t *err)
 {
 	char installed[PSEC_LIST_MAX];
-	psec_options_t opt = { .size = sizeof(opt) };
+	psec_options_t opt = PSEC_OPTIONS_INIT;
 
 	opt.plugin_dir = cmd_mechdir(common);
 	opt.munge_socket = common->munge_socket;
+	opt.priorities = common->priorities;
+	opt.site = is_root();
 	opt.mechs = mechs;
 	if (!mechs) {
 		installed_mechs(opt.plugin_dir, installed, sizeof(installed));

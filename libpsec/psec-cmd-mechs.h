@@ -10,6 +10,7 @@
 /*
  * Make a context of the mechanisms MECHS; NULL: all that are installed, and
  * munge and native even where they are not, so that they are missed.
+ * Where root calls psec, only what nobody else can change is loaded.
  * Release *PSEC with psec_destroy().
  */
 psec_code_t cmd_psec(psec_t **psec, const cmd_common_t *common,

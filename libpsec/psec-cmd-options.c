@@ -24,6 +24,9 @@ static const struct {
 	[CMD_MECHS] = { "LIST",
 			"be names of mechanisms separated by commas, each of "
 			"at most 32 of a-z A-Z 0-9 _ -" },
+	[CMD_PRIORITIES] = { "LIST",
+			     "be entries NAME=NUMBER separated by commas, each "
+			     "number from 0 to 100000" },
 	[CMD_SECONDS] = { "S", "be seconds, from 1 to 86400" },
 	[CMD_COUNT] = { "N", "be a number from 1 to 1000000" },
 	[CMD_UID] = { "UID", "be a uid or the name of a user" },
@@ -136,6 +139,10 @@ static bool set_value(const cmd_option_t *o, const char *text)
 		return parse_gid(text, o->value);
 	case CMD_MECHS:
 		if (psec_list_filter(text, NULL, list, sizeof(list), NULL) != 0)
+			return false;
+		break;
+	case CMD_PRIORITIES:
+		if (psec_priorities_check(text, NULL) != PSEC_OK)
 			return false;
 		break;
 	case CMD_PATH:

@@ -9,14 +9,15 @@
 #include "psec-cmd.h"
 
 typedef enum {
-	CMD_FLAG,    /* bool * */
-	CMD_TEXT,    /* const char **, not empty */
-	CMD_PATH,    /* const char **, absolute */
-	CMD_MECHS,   /* const char **, a list of mechanisms; may be empty */
-	CMD_SECONDS, /* int *, 1 to 86400 */
-	CMD_COUNT,   /* int *, 1 to 1000000 */
-	CMD_UID,     /* uid_t *, a number or a name */
-	CMD_GID	     /* gid_t *, likewise */
+	CMD_FLAG,	/* bool * */
+	CMD_TEXT,	/* const char **, not empty */
+	CMD_PATH,	/* const char **, absolute */
+	CMD_MECHS,	/* const char **, a list of mechanisms; may be empty */
+	CMD_PRIORITIES, /* const char **, as psec_options_t has them */
+	CMD_SECONDS,	/* int *, 1 to 86400 */
+	CMD_COUNT,	/* int *, 1 to 1000000 */
+	CMD_UID,	/* uid_t *, a number or a name */
+	CMD_GID		/* gid_t *, likewise */
 } cmd_kind_t;
 
 typedef struct {
@@ -33,6 +34,7 @@ typedef struct {
 	bool json;
 	const char *mechdir;	  /* NULL: fixed at build time */
 	const char *munge_socket; /* NULL: munge's default */
+	const char *priorities;	  /* NULL: the mechanisms' own */
 } cmd_common_t;
 
 /* clang-format off */
@@ -41,6 +43,8 @@ typedef struct {
 	  "load mechanisms from this directory" },                             \
 	{ "munge-socket", 0, CMD_PATH, &(common)->munge_socket,                \
 	  "where munged listens" },                                            \
+	{ "priorities", 0, CMD_PRIORITIES, &(common)->priorities,              \
+	  "other priorities, as in munge=80,native=90" },                      \
 	{ "json", 0, CMD_FLAG, &(common)->json,                                \
 	  "print JSON" }
 /* clang-format on */

@@ -155,6 +155,19 @@ contained() {
     ends 3 as psecalice n0 list --mechdir "$shared/work/empty" --mechanisms native
 }
 
+@test "list: root loads nothing that others can change" {
+    mkdir "$shared/work/mechs"
+    cp "$(find "$(readlink -f -- "$PSEC_INSTALL")" -name psec_native.so)" "$shared/work/mechs"
+    ends 3 on n0 "$psec" list --mechdir "$shared/work/mechs" --mechanisms native
+    says 'others than root'
+    # Root in a user namespace of a user's own is that user.
+    run_psec on n0 unshare --user --map-root-user "$psec" list --mechdir "$shared/work/mechs" --mechanisms native
+    if [[ $output == *'unshare failed'* ]]; then
+        skip 'no user namespaces here'
+    fi
+    (( status == 0 ))
+}
+
 @test "list: a socket that the site chose" {
     ends 3 as psecalice n0 list --mechanisms munge --munge-socket /nowhere/socket
     says /nowhere/socket
@@ -205,6 +218,8 @@ picks() {
     succeeds as psecalice n0 select --mechanisms native munge,native
     [[ $output == native ]]
     ends 3 as psecalice n0 select --mechanisms native munge
+    succeeds as psecalice n0 select --priorities native=90 munge,native
+    [[ $output == native ]]
 }
 
 @test "select: the list of the environment" {
@@ -655,6 +670,7 @@ list extra
 list --mechanisms
 list --mechanisms a/b
 list --mechdir relative
+list --priorities munge
 list --timeout 0
 list --timeout -1
 list --timeout 1x
