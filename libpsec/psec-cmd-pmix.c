@@ -14,7 +14,7 @@
 
 #include <pmix.h>
 
-#include "credential.h"
+#include "cred_answer.h"
 #include "psec-cmd-pmix.h"
 #include "psec_mech.h"
 
