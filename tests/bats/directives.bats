@@ -346,5 +346,5 @@ flood_ends() {
     stalled
     munged_start n0
     stalled_end
-    log_says n0 '(unavailable): munged does not answer (munged at'
+    log_says n0 '(unavailable): no socket at'
 }
