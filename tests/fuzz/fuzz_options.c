@@ -20,6 +20,37 @@ static void check_ports(const char *ports)
 	MUST(min >= 1 && min <= max && max <= 65535);
 }
 
+/* By the words of psec.h and not by priority.c. */
+static void check_priorities(const char *priorities)
+{
+	char *copy, *name, *save = NULL;
+	char names[PSEC_LIST_MAX + 3] = ",", again[PSEC_NAME_MAX + 3];
+	unsigned number;
+	int end;
+
+	if (!priorities)
+		return;
+	MUST(psec_priorities_check(priorities, NULL) == PSEC_OK);
+	MUST(strlen(priorities) <= PSEC_LIST_MAX);
+	copy = fuzz_string(priorities, strlen(priorities));
+	for (name = strtok_r(copy, ",", &save); name;
+	     name = strtok_r(NULL, ",", &save)) {
+		name += strspn(name, " \t");
+		if (!*name)
+			continue;
+		end = (int)strcspn(name, "=");
+		MUST(end >= 1 && end <= PSEC_NAME_MAX && name[end] == '=');
+		MUST(name[end + 1] >= '0' && name[end + 1] <= '9');
+		MUST(sscanf(name + end + 1, "%6u", &number) == 1);
+		MUST(number <= PSEC_PRIORITY_MAX);
+		/* Each once. */
+		(void)snprintf(again, sizeof(again), ",%.*s,", end, name);
+		MUST(!strstr(names, again));
+		strcat(names, again + 1);
+	}
+	free(copy);
+}
+
 static void check_site(const psec_site_t *site)
 {
 	char list[PSEC_LIST_MAX + 1];
@@ -30,6 +61,7 @@ static void check_site(const psec_site_t *site)
 	MUST(site->pmixd[0] == '/' && site->mechdir[0] == '/');
 	MUST(site->stepdir[0] == '/');
 	MUST(!site->munge_socket || site->munge_socket[0] == '/');
+	check_priorities(site->priorities);
 	check_ports(site->ports);
 	MUST(site->loglevel >= 1 && site->loglevel <= 5);
 	MUST(site->start_timeout_s >= 1 && site->start_timeout_s <= 86400);
@@ -39,11 +71,13 @@ static void check_site(const psec_site_t *site)
 static void free_site(psec_site_t *site)
 {
 	free(site->mechanisms);
+	free(site->priorities);
 	free(site->pmixd);
 	free(site->mechdir);
 	free(site->stepdir);
 	free(site->munge_socket);
 	free(site->ports);
+	free(site->audit);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
