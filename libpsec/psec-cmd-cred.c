@@ -320,7 +320,7 @@ static int read_credential(const cmd_t *cmd, call_t *call, const char *file)
 {
 	psec_error_t err;
 
-	if (strncmp(file, "MUNGE:", 6) == 0)
+	if (strncmp(file, "MUNGE:", 6) == 0 || strncmp(file, "NATIVE:", 7) == 0)
 		return cmd_usage(cmd, "a credential is no file name; give it "
 				      "on standard input, as the command line "
 				      "can be seen by other users");

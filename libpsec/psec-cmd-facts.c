@@ -89,6 +89,23 @@ psec_code_t cmd_facts_expect(const cmd_facts_t *facts, uid_t uid, gid_t gid,
 	return PSEC_OK;
 }
 
+/*
+ * What of F is proven.  Nothing of type none ever is, whoever says so; a
+ * mechanism proves who made a credential, and when.
+ */
+static unsigned proven(const cmd_facts_t *f)
+{
+	unsigned bits = CMD_PROVEN_UID | CMD_PROVEN_TIMES;
+
+	if (cmd_proves_nothing(f->type))
+		return 0;
+	if (f->proven != CMD_PROVEN_UNSAID)
+		return f->proven;
+	if (f->gid != (gid_t)-1)
+		bits |= CMD_PROVEN_GID;
+	return bits;
+}
+
 /* -- text ----------------------------------------------------------------- */
 
 static void print_text(const char *name, const char *text)
@@ -117,52 +134,51 @@ static void print_time(const char *name, int64_t time_s)
 	print_text(name, text);
 }
 
-static void print_identity(const cmd_facts_t *f)
-{
-	char text[128] = "";
-
-	if (f->uid != (uid_t)-1)
-		cmd_uid_text(f->uid, text, sizeof(text));
-	print_text("uid", text);
-	cmd_gid_text(f->gid, text, sizeof(text));
-	print_text("gid", text);
-	print_time("issued", f->issued_s);
-	print_time("expires", f->expires_s);
-}
-
-static void print_claims(const cmd_facts_t *f)
+/* Those of the facts whose bit is among BITS. */
+static void print_some(const cmd_facts_t *f, unsigned bits)
 {
 	const claims_t *c = &f->claims;
+	char text[128] = "";
 
-	print_text("cluster", c->cluster);
-	print_number("job", c->job_id, CMD_NO_JOB);
-	print_number("step", c->step_id, CMD_NO_STEP);
-	print_text("namespace", c->nspace);
-	print_number("rank", c->rank, CMD_NO_RANK);
-	print_text("node", c->node);
-	print_text("id", c->id);
-	if (f->payload)
-		cmd_print("  %-10s %zu bytes, which --json prints\n", "payload",
-			  f->payload_len);
+	if (bits & CMD_PROVEN_UID && f->uid != (uid_t)-1) {
+		cmd_uid_text(f->uid, text, sizeof(text));
+		print_text("uid", text);
+	}
+	if (bits & CMD_PROVEN_GID) {
+		cmd_gid_text(f->gid, text, sizeof(text));
+		print_text("gid", text);
+	}
+	if (bits & CMD_PROVEN_TIMES) {
+		print_time("issued", f->issued_s);
+		print_time("expires", f->expires_s);
+	}
+	if (bits & CMD_PROVEN_JOB)
+		print_number("job", c->job_id, CMD_NO_JOB);
+	if (bits & CMD_PROVEN_STEP)
+		print_number("step", c->step_id, CMD_NO_STEP);
+	if (bits & CMD_PROVEN_ISSUER) {
+		print_text("cluster", c->cluster);
+		print_text("node", c->node);
+	}
 }
 
 static int print_all(const cmd_facts_t *f, const char *source)
 {
-	bool nothing = cmd_proves_nothing(f->type);
+	unsigned bits = proven(f);
 
 	cmd_print("a valid credential of type %s; validated by %s\n", f->type,
 		  strcmp(source, "server") == 0 ? "the PMIx server"
 						: "this program");
-	if (nothing)
-		cmd_print("proven: nothing\n");
-	else
-		cmd_print("proven:\n");
-	if (!nothing)
-		print_identity(f);
+	cmd_print(bits ? "proven:\n" : "proven: nothing\n");
+	print_some(f, bits);
 	cmd_print("stated by whoever made it:\n");
-	if (nothing)
-		print_identity(f);
-	print_claims(f);
+	print_some(f, ~bits);
+	print_text("namespace", f->claims.nspace);
+	print_number("rank", f->claims.rank, CMD_NO_RANK);
+	print_text("id", f->claims.id);
+	if (f->payload)
+		cmd_print("  %-10s %zu bytes, which --json prints\n", "payload",
+			  f->payload_len);
 	return 0;
 }
 
@@ -173,45 +189,62 @@ static json_t *number_json(int64_t number, int64_t none)
 	return number == none ? json_null() : json_integer(number);
 }
 
-static void add_identity(json_t *to, const cmd_facts_t *f)
+static void add_some(json_t *to, const cmd_facts_t *f, unsigned bits)
 {
-	(void)json_object_set_new(to, "uid",
-				  number_json(f->uid, (int64_t)(uid_t)-1));
-	(void)json_object_set_new(to, "gid",
-				  number_json(f->gid, (int64_t)(gid_t)-1));
-	(void)json_object_set_new(to, "issued", number_json(f->issued_s, 0));
-	(void)json_object_set_new(to, "expires", number_json(f->expires_s, 0));
+	const claims_t *c = &f->claims;
+
+	if (bits & CMD_PROVEN_UID)
+		(void)json_object_set_new(
+			to, "uid", number_json(f->uid, (int64_t)(uid_t)-1));
+	if (bits & CMD_PROVEN_GID)
+		(void)json_object_set_new(
+			to, "gid", number_json(f->gid, (int64_t)(gid_t)-1));
+	if (bits & CMD_PROVEN_TIMES) {
+		(void)json_object_set_new(to, "issued",
+					  number_json(f->issued_s, 0));
+		(void)json_object_set_new(to, "expires",
+					  number_json(f->expires_s, 0));
+	}
+	if (bits & CMD_PROVEN_JOB)
+		(void)json_object_set_new(to, "job",
+					  number_json(c->job_id, CMD_NO_JOB));
+	if (bits & CMD_PROVEN_STEP)
+		(void)json_object_set_new(to, "step",
+					  number_json(c->step_id, CMD_NO_STEP));
+	if (bits & CMD_PROVEN_ISSUER) {
+		(void)json_object_set_new(to, "cluster",
+					  cmd_json_text(c->cluster));
+		(void)json_object_set_new(to, "node", cmd_json_text(c->node));
+	}
 }
 
-static void add_claims(json_t *to, const claims_t *c)
+static json_t *stated_json(const cmd_facts_t *f)
 {
-	(void)json_object_set_new(to, "cluster", cmd_json_text(c->cluster));
-	(void)json_object_set_new(to, "job",
-				  number_json(c->job_id, CMD_NO_JOB));
-	(void)json_object_set_new(to, "step",
-				  number_json(c->step_id, CMD_NO_STEP));
-	(void)json_object_set_new(to, "nspace", cmd_json_text(c->nspace));
-	(void)json_object_set_new(to, "rank",
+	const claims_t *c = &f->claims;
+	json_t *stated = json_object();
+
+	add_some(stated, f, ~proven(f));
+	(void)json_object_set_new(stated, "nspace", cmd_json_text(c->nspace));
+	(void)json_object_set_new(stated, "rank",
 				  number_json(c->rank, CMD_NO_RANK));
-	(void)json_object_set_new(to, "node", cmd_json_text(c->node));
-	(void)json_object_set_new(to, "id", cmd_json_text(c->id));
+	(void)json_object_set_new(stated, "id", cmd_json_text(c->id));
+	return stated;
 }
 
 static int print_all_json(const cmd_facts_t *f, const char *source,
 			  const char *fallback)
 {
-	json_t *proven = json_object(), *stated = json_object();
+	json_t *sure = json_object();
 	char *payload = NULL;
 	int rc;
 
 	if (f->payload)
 		payload = cmd_base64(f->payload, f->payload_len);
-	add_identity(cmd_proves_nothing(f->type) ? stated : proven, f);
-	add_claims(stated, &f->claims);
+	add_some(sure, f, proven(f));
 	rc = cmd_print_json(json_pack("{s:b, s:s, s:o, s:s, s:o, s:o, s:o}",
 				      "valid", 1, "source", source, "fallback",
 				      cmd_json_text(fallback), "type", f->type,
-				      "proven", proven, "stated", stated,
+				      "proven", sure, "stated", stated_json(f),
 				      "payload", cmd_json_text(payload)));
 	free(payload);
 	return rc;

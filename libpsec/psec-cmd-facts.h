@@ -18,11 +18,23 @@
 #define CMD_NO_STEP 0xfffffffeu /* Slurm's NO_VAL */
 #define CMD_NO_RANK UINT32_MAX	/* PMIX_RANK_UNDEF */
 
+/* Bits of what is proven. */
+typedef enum {
+	CMD_PROVEN_UID = 1 << 0,
+	CMD_PROVEN_GID = 1 << 1,
+	CMD_PROVEN_TIMES = 1 << 2,  /* issued_s and expires_s */
+	CMD_PROVEN_ISSUER = 1 << 3, /* cluster and node */
+	CMD_PROVEN_JOB = 1 << 4,
+	CMD_PROVEN_STEP = 1 << 5,
+	CMD_PROVEN_UNSAID = 1 << 6, /* nobody said: what mechanisms prove */
+} cmd_proven_t;
+
 typedef struct {
 	char type[PSEC_NAME_MAX + 1];
 	uid_t uid;		     /* (uid_t)-1: not known */
 	gid_t gid;		     /* likewise */
 	int64_t issued_s, expires_s; /* since the epoch; 0: not known */
+	unsigned proven;	     /* cmd_proven_t */
 	claims_t claims;
 	uint8_t *payload; /* instead of claims; malloc()ed, or NULL */
 	size_t payload_len;
@@ -37,6 +49,7 @@ static inline void cmd_facts_init(cmd_facts_t *facts)
 	memset(facts, 0, sizeof(*facts));
 	facts->uid = (uid_t)-1;
 	facts->gid = (gid_t)-1;
+	facts->proven = CMD_PROVEN_UNSAID;
 	facts->claims.job_id = CMD_NO_JOB;
 	facts->claims.step_id = CMD_NO_STEP;
 	facts->claims.rank = CMD_NO_RANK;

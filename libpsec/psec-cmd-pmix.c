@@ -14,11 +14,19 @@
 
 #include <pmix.h>
 
-#include "cred_answer.h"
 #include "psec-cmd-pmix.h"
 #include "psec_mech.h"
 
 #define DIRECTIVES_MAX 4
+
+/* Where PMIx has no key: doc/credential-format.md. */
+#define KEY_ISSUED  "psec.issued"
+#define KEY_EXPIRES "psec.expires"
+#define KEY_CLUSTER "psec.cluster"
+#define KEY_ID	    "psec.id"
+#define KEY_JOB	    "psec.job"
+#define KEY_STEP    "psec.step"
+#define KEY_PROVEN  "psec.proven" /* names of keys, separated by commas */
 
 /* A request, and its answer: written by libpmix's thread, under the lock. */
 typedef struct {
@@ -78,6 +86,33 @@ static void take_job(const pmix_info_t *info, claims_t *claims)
 	claims->step_id = step;
 }
 
+/* A server may prove more than the mechanism does, and says so. */
+static void take_proven(const pmix_info_t *info, cmd_facts_t *f)
+{
+	static const struct {
+		const char *key;
+		unsigned bit;
+	} keys[] = {
+		{ PMIX_USERID, CMD_PROVEN_UID },
+		{ PMIX_GRPID, CMD_PROVEN_GID },
+		{ KEY_ISSUED, CMD_PROVEN_TIMES },
+		{ PMIX_HOSTNAME, CMD_PROVEN_ISSUER },
+		{ KEY_JOB, CMD_PROVEN_JOB },
+		{ KEY_STEP, CMD_PROVEN_STEP },
+	};
+	char list[PSEC_LIST_MAX + 1] = "";
+	size_t i;
+
+	if (!PMIX_CHECK_KEY(info, KEY_PROVEN))
+		return;
+	take_text(info, KEY_PROVEN, list, sizeof(list));
+	f->proven = 0;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (psec_list_has(list, keys[i].key))
+			f->proven |= keys[i].bit;
+	}
+}
+
 static void take_fact(const pmix_info_t *info, cmd_facts_t *f)
 {
 	claims_t *c = &f->claims;
@@ -89,14 +124,15 @@ static void take_fact(const pmix_info_t *info, cmd_facts_t *f)
 		f->gid = (gid_t)v;
 	if (take_number(info, PMIX_RANK, UINT32_MAX, &v))
 		c->rank = (uint32_t)v;
-	(void)take_number(info, PSEC_KEY_ISSUED, INT64_MAX, &f->issued_s);
-	(void)take_number(info, PSEC_KEY_EXPIRES, INT64_MAX, &f->expires_s);
+	(void)take_number(info, KEY_ISSUED, INT64_MAX, &f->issued_s);
+	(void)take_number(info, KEY_EXPIRES, INT64_MAX, &f->expires_s);
 	take_text(info, PMIX_CRED_TYPE, f->type, sizeof(f->type));
 	take_text(info, PMIX_NSPACE, c->nspace, sizeof(c->nspace));
 	take_text(info, PMIX_HOSTNAME, c->node, sizeof(c->node));
-	take_text(info, PSEC_KEY_CLUSTER, c->cluster, sizeof(c->cluster));
-	take_text(info, PSEC_KEY_ID, c->id, sizeof(c->id));
+	take_text(info, KEY_CLUSTER, c->cluster, sizeof(c->cluster));
+	take_text(info, KEY_ID, c->id, sizeof(c->id));
 	take_job(info, c);
+	take_proven(info, f);
 }
 
 /* -- a request ------------------------------------------------------------ */
