@@ -206,10 +206,11 @@ end_steps() {
 
 # --- munged ------------------------------------------------------------------
 
-# munged_stop NODE, munged_start NODE [NAME=VALUE]...: with variables more.
+# munged_stop NODE [SIGNAL], munged_start NODE [NAME=VALUE]...: with variables
+# more.
 munged_stop() {
     # shellcheck disable=SC2016
-    on "$1" sh -c 'tr "\0" "\n" < "/proc/$(pgrep -x munged)/cmdline" > /run/munged.args && pkill -x munged'
+    on "$1" sh -c 'tr "\0" "\n" < "/proc/$(pgrep -x munged)/cmdline" > /run/munged.args && pkill "-$1" -x munged' sh "${2:-TERM}"
     wait_for 10 refuses on "$1" pgrep -x munged
 }
 

@@ -381,6 +381,9 @@ static const struct {
 	{ "file", mode_file },	     /* =PATH */
 	{ "storm", mode_storm },     /* =N */
 	{ "loop", mode_loop },	     /* =SECONDS */
+	{ "outage", mode_outage },   /* =PATH */
+	{ "soak", mode_soak },	     /* =PATH */
+	{ "mutate", mode_mutate },   /* =N */
 	{ "fair", mode_fair },	     /* =SECONDS */
 	{ "timeout", mode_timeout }, /* =SECONDS */
 	{ "show", mode_show },
@@ -428,6 +431,7 @@ int main(int argc, char **argv)
 		  "the status of refusals, name or number" },
 		{ "--timeout", OPT_NUMBER, &mode.timeout_s,
 		  "PMIX_TIMEOUT of some modes' requests" },
+		{ "--count", OPT_NUMBER, &mode.count, "of soak" },
 		{ "--uid", OPT_NUMBER, &mode.uid, "likewise PMIX_USERID" },
 		{ "--gid", OPT_NUMBER, &mode.gid, "likewise PMIX_GRPID" },
 		{ "--types", OPT_TEXT, &mode.types, "likewise PMIX_CRED_TYPE" },

@@ -20,6 +20,7 @@ typedef struct {
 	long timeout_s;	    /* PMIX_TIMEOUT in some modes; 0: none */
 	long max_ms;	    /* no answer may take longer; 0: any may */
 	bool failures_ok;   /* "loop", "storm": count failures only */
+	long count;	    /* of "soak" */
 	long uid, gid;	   /* PMIX_USERID, PMIX_GRPID in some modes; -1: none */
 	const char *types; /* PMIX_CRED_TYPE in some modes; "": none */
 } cred_mode_t;
@@ -59,6 +60,11 @@ void mode_get(const cred_mode_t *mode);
 void mode_validate(const cred_mode_t *mode);
 void mode_stalled(const cred_mode_t *mode);
 void mode_counters(const cred_mode_t *mode);
+
+/* cred-outage.c: while a test breaks things, and for long. */
+void mode_outage(const cred_mode_t *mode);
+void mode_soak(const cred_mode_t *mode);
+void mode_mutate(const cred_mode_t *mode);
 
 /* cred-fair.c: one rank floods, the others must not care. */
 void mode_fair(const cred_mode_t *mode);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test_psec_mutate.c - mutated credentials against validation: none is
+ * accepted, and the genuine one still is.
+ *
+ *	test_psec_mutate [COUNT [SEED]]
+ *
+ * COUNT credentials are tried (3,000); by hand a million takes some minutes.
+ * The same seed gives the same mutations of credentials, which themselves
+ * differ each time.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "check.h"
+#include "claims.h"
+#include "munged.h"
+#include "mutate.h"
+
+#define BASE_USES 5000 /* of one genuine credential, before it expires */
+#define ROOM	  128  /* bytes that a mutation may add */
+
+static unsigned long count = 3000;
+static uint64_t seed = 1;
+
+static const char payload[] =
+	"{\"v\":1,\"cluster\":\"c\",\"job\":7,\"step\":0,"
+	"\"nspace\":\"slurm.pmix.7.0\",\"rank\":3,\"node\":\"n1\","
+	"\"iat\":1700000000,\"id\":\"0123456789abcdef0123456789abcdef\"}";
+
+typedef struct {
+	psec_t *psec;
+	const char *mech;
+	uint8_t *cred; /* a genuine one, not validated yet */
+	size_t len;
+	unsigned long by_code[PSEC_ERR_PLUGIN + 1];
+} bench_t;
+
+static void fresh(bench_t *b)
+{
+	psec_cred_request_t req = PSEC_CRED_REQUEST_INIT;
+	void *cred = NULL;
+	psec_error_t err;
+
+	req.payload = payload;
+	req.payload_len = sizeof(payload) - 1;
+	assert_ok(
+		psec_cred_create(b->psec, b->mech, &req, &cred, &b->len, &err),
+		&err);
+	free(b->cred);
+	b->cred = cred;
+}
+
+/* What psec-pmixd does with a credential, but for its answer. */
+static psec_code_t validate(bench_t *b, const uint8_t *cred, size_t len)
+{
+	psec_cred_info_t *info = NULL;
+	psec_error_t err = { .text = "" };
+	claims_t claims;
+	psec_code_t rc;
+
+	rc = psec_cred_validate(b->psec, b->mech, cred, len, &info, &err);
+	if (rc == PSEC_OK)
+		rc = claims_decode(info->payload, info->payload_len, &claims,
+				   &err);
+	/* Each refusal has its sentence. */
+	if (rc != PSEC_OK && (err.code != rc || !err.text[0]))
+		FAIL_MSG("code %d, but the error is %d '%s'", rc, err.code,
+			 err.text);
+	psec_cred_info_destroy(info);
+	return rc;
+}
+
+/* In a block of its own size, so that a sanitizer sees who reads past it. */
+static void try_mutation(bench_t *b, uint64_t *state)
+{
+	uint8_t *room = malloc(b->len + ROOM), *exact;
+	psec_code_t rc;
+	size_t len;
+
+	assert_non_null(room);
+	memcpy(room, b->cred, b->len);
+	len = mutate(room, b->len, b->len + ROOM, state);
+	exact = malloc(len);
+	assert_non_null(exact);
+	memcpy(exact, room, len);
+	free(room);
+	if (len != b->len || memcmp(exact, b->cred, len) != 0) {
+		rc = validate(b, exact, len);
+		/* One final NUL may be counted, see psec.h. */
+		if (rc == PSEC_OK)
+			FAIL_MSG("accepted: %.*s", (int)len, (char *)exact);
+		b->by_code[rc]++;
+	}
+	free(exact);
+}
+
+static void none_is_accepted(bench_t *b)
+{
+	uint64_t state = seed;
+
+	for (unsigned long i = 0; i < count; i++) {
+		if (i % BASE_USES == 0) {
+			if (i)
+				assert_int_equal(validate(b, b->cred, b->len),
+						 PSEC_OK);
+			fresh(b);
+		}
+		try_mutation(b, &state);
+	}
+	assert_int_equal(validate(b, b->cred, b->len), PSEC_OK);
+	for (int code = 1; code <= PSEC_ERR_PLUGIN; code++)
+		if (b->by_code[code])
+			printf("# %s: %lu %s\n", b->mech, b->by_code[code],
+			       psec_strcode((psec_code_t)code));
+}
+
+static void no_mutated_munge_credential_is_accepted(void **state)
+{
+	munged_t *munged = munged_start(NULL);
+	const psec_options_t opt = {
+		.size = sizeof(opt),
+		.plugin_dir = MECH_DIR,
+		.mechs = "munge",
+		.munge_socket = munged_socket(munged),
+	};
+	bench_t b = { .mech = "munge" };
+	psec_error_t err;
+
+	assert_ok(psec_create(&b.psec, &opt, &err), &err);
+	none_is_accepted(&b);
+	/* Refused for what it is, not because munged was gone. */
+	assert_int_equal(b.by_code[PSEC_ERR_UNAVAILABLE], 0);
+	assert_true(b.by_code[PSEC_ERR_MALFORMED] > 0);
+	assert_true(b.by_code[PSEC_ERR_TAMPERED] > 0);
+	free(b.cred);
+	psec_destroy(b.psec);
+	munged_stop(munged);
+}
+
+/* A user can have MUNGE wrap what he likes. */
+static void mutated_claims_are_refused_or_read(void **state)
+{
+	uint8_t text[sizeof(payload) + ROOM];
+	uint64_t random = seed;
+	unsigned long read = 0;
+	psec_error_t err;
+	claims_t claims;
+
+	for (unsigned long i = 0; i < count; i++) {
+		uint8_t *exact;
+		size_t len;
+
+		memcpy(text, payload, sizeof(payload) - 1);
+		len = mutate(text, sizeof(payload) - 1, sizeof(text), &random);
+		exact = malloc(len);
+		assert_non_null(exact);
+		memcpy(exact, text, len);
+		if (claims_decode(exact, len, &claims, &err) == PSEC_OK)
+			read++;
+		else
+			assert_int_equal(err.code, PSEC_ERR_MALFORMED);
+		free(exact);
+	}
+	printf("# claims: %lu of %lu could still be read\n", read, count);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_mutated_munge_credential_is_accepted),
+		cmocka_unit_test(mutated_claims_are_refused_or_read),
+	};
+
+	if (argc > 1)
+		count = strtoul(argv[1], NULL, 10);
+	if (argc > 2)
+		seed = strtoull(argv[2], NULL, 10);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
