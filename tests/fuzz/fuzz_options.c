@@ -46,7 +46,8 @@ static void check_priorities(const char *priorities)
 		/* Each once. */
 		(void)snprintf(again, sizeof(again), ",%.*s,", end, name);
 		MUST(!strstr(names, again));
-		strcat(names, again + 1);
+		MUST(strlen(names) + strlen(again) <= sizeof(names));
+		memcpy(names + strlen(names), again + 1, strlen(again));
 	}
 	free(copy);
 }
