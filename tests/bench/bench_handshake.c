@@ -149,10 +149,21 @@ static munge_err_t bare_once(void)
 	return e;
 }
 
+/* So that the server is in its poll() and not on its way there; and before
+ * the bare ones, so that they too find a munged that sleeps. */
+static void settle(void)
+{
+	const struct timespec ts = { .tv_nsec = 200000 };
+
+	(void)nanosleep(&ts, NULL);
+}
+
 static double sample_bare(bench_t *b)
 {
-	double begin = now_us();
+	double begin;
 
+	settle();
+	begin = now_us();
 	for (int i = 0; i < b->times; i++) {
 		munge_err_t e = bare_once();
 
@@ -228,7 +239,7 @@ static void await_server(int state)
 }
 
 static psec_code_t run_end(psec_role_t role, const char *mechs, uid_t expect,
-			   int fd, psec_error_t *err)
+			   int fd, double *end_us, psec_error_t *err)
 {
 	const psec_handshake_options_t opt = {
 		.size = sizeof(opt),
@@ -248,12 +259,13 @@ static psec_code_t run_end(psec_role_t role, const char *mechs, uid_t expect,
 		server_becomes(WAITING);
 	if (!rc)
 		rc = psec_handshake_run(hs, fd, DEADLINE_MS, err);
+	*end_us = now_us();
 	psec_handshake_destroy(hs);
 	return rc;
 }
 
 /* Its length first, as four bytes are enough for a service. */
-static psec_code_t send_cred(int fd, psec_error_t *err)
+static psec_code_t send_cred(int fd, double *end_us, psec_error_t *err)
 {
 	char *cred = NULL;
 	munge_err_t e = encode(&cred);
@@ -264,15 +276,18 @@ static psec_code_t send_cred(int fd, psec_error_t *err)
 	if (len > 0 && len < sizeof(text) - sizeof(len))
 		memcpy(text + sizeof(len), cred, len);
 	free(cred);
-	if (!e && send(fd, text, sizeof(len) + len, MSG_NOSIGNAL) ==
+	if (!e && send(fd, text, sizeof(len) + len, MSG_NOSIGNAL) !=
 			  (ssize_t)(sizeof(len) + len))
+		e = EMUNGE_SOCKET;
+	*end_us = now_us();
+	if (!e)
 		return PSEC_OK;
 	err->code = PSEC_ERR_IO;
 	(void)snprintf(err->text, sizeof(err->text), "%s", munge_strerror(e));
 	return err->code;
 }
 
-static psec_code_t take_cred(int fd, psec_error_t *err)
+static psec_code_t take_cred(int fd, double *end_us, psec_error_t *err)
 {
 	char cred[4096] = "";
 	munge_err_t e = EMUNGE_BAD_CRED;
@@ -283,6 +298,7 @@ static psec_code_t take_cred(int fd, psec_error_t *err)
 	    len < sizeof(cred) &&
 	    recv(fd, cred, len, MSG_WAITALL) == (ssize_t)len)
 		e = decode(cred);
+	*end_us = now_us();
 	if (!e)
 		return PSEC_OK;
 	err->code = PSEC_ERR_IO;
@@ -296,21 +312,14 @@ static void *serve(void *arg)
 		await_server(ORDERED);
 		if (server.bench->mechs)
 			server.rc = run_end(PSEC_SERVER, server.bench->mechs,
-					    geteuid(), server.fd, &server.err);
+					    geteuid(), server.fd,
+					    &server.end_us, &server.err);
 		else
-			server.rc = take_cred(server.fd, &server.err);
-		server.end_us = now_us();
+			server.rc = take_cred(server.fd, &server.end_us,
+					      &server.err);
 		server_becomes(DONE);
 	}
 	return NULL;
-}
-
-/* So that the server is in its poll() and not on its way there. */
-static void settle(void)
-{
-	const struct timespec ts = { .tv_nsec = 200000 };
-
-	(void)nanosleep(&ts, NULL);
 }
 
 static double sample_both_ends(bench_t *b)
@@ -328,9 +337,8 @@ static double sample_both_ends(bench_t *b)
 	settle();
 	begin = now_us();
 	rc = b->mechs ? run_end(PSEC_CLIENT, b->mechs, b->expect_uid, fds[0],
-				&err)
-		      : send_cred(fds[0], &err);
-	end = now_us();
+				&end, &err)
+		      : send_cred(fds[0], &end, &err);
 	if (rc) /* the server shall not wait for its deadline */
 		(void)shutdown(fds[0], SHUT_RDWR);
 	await_server(DONE);

@@ -6,6 +6,15 @@
 
 static const char binding[] = "one purpose", other[] = "another";
 
+/* The role that two bits stand for; most are clients. */
+static psec_role_t role_of(unsigned bits)
+{
+	static const psec_role_t roles[] = { PSEC_CLIENT, PSEC_TOOL,
+					     PSEC_CLIENT, PSEC_LEGACY };
+
+	return roles[bits & 3];
+}
+
 void setup_read(setup_t *setup, feed_t *feed)
 {
 	static const char *const lists[] = { "token", "clear", "empty",
@@ -14,11 +23,18 @@ void setup_read(setup_t *setup, feed_t *feed)
 
 	memset(setup, 0, sizeof(*setup));
 	fuzz_empty_does(mechs >> 6);
+	setup->role = role_of(bits >> 5);
 	setup->client_mechs = lists[mechs & 3];
+	if (setup->role == PSEC_LEGACY && (mechs & 3) == 3)
+		setup->client_mechs = "clear";
 	/* All but rarely the server takes what the client chooses. */
 	setup->server_mechs = FUZZ_MECHS;
 	if (mechs & 4)
 		setup->server_mechs = lists[(mechs >> 3) & 3];
+	else if (mechs & 8)
+		setup->default_mech = "clear";
+	if (bits & 0x80)
+		setup->refuse = PSEC_REFUSE_TOOLS | PSEC_REFUSE_LEGACY;
 	setup->other_binding = bits & 1;
 	for (int i = 0; i < 2; i++) {
 		setup->known_uid[i] = bits & (2 << i);
@@ -32,22 +48,52 @@ void setup_read(setup_t *setup, feed_t *feed)
 		abort_intro(setup->intro, SETUP_STATUS);
 }
 
+/* The best that LIST and, unless it is NULL, ALSO have. */
+static const char *best_of(const char *list, const char *also)
+{
+	static const char *const names[] = { "token", "clear", "empty" };
+
+	for (int i = 0; i < 3; i++)
+		if (psec_list_has(list, names[i]) &&
+		    (!also || psec_list_has(also, names[i])))
+			return names[i];
+	return "none in common";
+}
+
+/* What RFC0011 makes of the two lists. */
+static const char *mech_of(const setup_t *setup)
+{
+	const char *taken = setup->default_mech
+				    ? setup->default_mech
+				    : best_of(setup->server_mechs, NULL);
+
+	switch (setup->role) {
+	case PSEC_TOOL:
+		return best_of(setup->client_mechs, setup->server_mechs);
+	case PSEC_LEGACY:
+		return strcmp(taken, setup->client_mechs) == 0
+			       ? taken
+			       : "none in common";
+	default:
+		return best_of(setup->client_mechs, NULL);
+	}
+}
+
 bool setup_agrees(const setup_t *setup)
 {
-	const char *chosen = setup->client_mechs;
+	const char *mech = mech_of(setup);
 
-	if (psec_list_has(chosen, "token"))
-		chosen = "token";
 	return !setup->other_binding && !setup->wrong_uid[0] &&
-	       !setup->wrong_uid[1] && strcmp(chosen, "empty") != 0 &&
-	       psec_list_has(setup->server_mechs, chosen);
+	       !setup->wrong_uid[1] && strcmp(mech, "empty") != 0 &&
+	       psec_list_has(setup->server_mechs, mech) &&
+	       (setup->role == PSEC_CLIENT || !setup->refuse);
 }
 
 void end_open(end_t *end, psec_t *psec, fuzz_who_t who, const setup_t *setup)
 {
 	psec_handshake_options_t opt = {
 		.size = sizeof(opt),
-		.role = who == FUZZ_CLIENT ? PSEC_CLIENT : PSEC_SERVER,
+		.role = who == FUZZ_CLIENT ? setup->role : PSEC_SERVER,
 		.mechs = who == FUZZ_CLIENT ? setup->client_mechs
 					    : setup->server_mechs,
 		.binding = binding,
@@ -60,7 +106,11 @@ void end_open(end_t *end, psec_t *psec, fuzz_who_t who, const setup_t *setup)
 	if (who == FUZZ_CLIENT) {
 		opt.intro = setup->intro;
 		opt.intro_len = setup->intro_len;
-	} else if (setup->other_binding) {
+	} else {
+		opt.default_mech = setup->default_mech;
+		opt.refuse = setup->refuse;
+	}
+	if (who == FUZZ_SERVER && setup->other_binding) {
 		opt.binding = other;
 		opt.binding_len = sizeof(other);
 	}

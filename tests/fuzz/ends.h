@@ -18,7 +18,9 @@ typedef struct {
 
 /* What the ends were made with; they agree unless a bit says otherwise. */
 typedef struct {
-	const char *client_mechs, *server_mechs;
+	psec_role_t role; /* of the client: client, tool or legacy */
+	const char *client_mechs, *server_mechs, *default_mech;
+	unsigned refuse;    /* the server's PSEC_REFUSE_* */
 	bool other_binding; /* the two mean different things */
 	bool known_uid[2];  /* that end expects the other's uid */
 	bool wrong_uid[2];  /* it expects another one */

@@ -17,8 +17,10 @@ extern const psec_mech_t mech_munge, mech_none;
 
 static psec_t *context(void)
 {
-	static mech_t mechs[] = { { .name = "munge", .vt = &mech_munge },
-				  { .name = "none", .vt = &mech_none } };
+	static mech_t mechs[] = {
+		{ .name = "munge", .vt = &mech_munge, .priority = 80 },
+		{ .name = "none", .vt = &mech_none }
+	};
 	static psec_t psec = { .mechs = mechs, .nmechs = 2 };
 
 	if (!mechs[0].state) {

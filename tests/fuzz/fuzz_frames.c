@@ -33,19 +33,14 @@ static struct {
 } line;
 
 /* Bytes that tell a message from others and a place in it from others. */
-static uint8_t byte_of(const struct message *m, size_t i)
+static const uint8_t *body_of(const struct message *m)
 {
-	return (uint8_t)(m->fill ^ i ^ (i >> 8));
-}
+	static uint8_t pattern[256 + LEN_MAX];
 
-static uint8_t *body_of(const struct message *m)
-{
-	uint8_t *body = malloc(m->len ? m->len : 1);
-
-	MUST(body);
-	for (size_t i = 0; i < m->len; i++)
-		body[i] = byte_of(m, i);
-	return body;
+	if (!pattern[1])
+		for (size_t i = 0; i < sizeof(pattern); i++)
+			pattern[i] = (uint8_t)(i ^ (i >> 8) * 7);
+	return pattern + m->fill;
 }
 
 static bool room(size_t len)
@@ -61,7 +56,7 @@ static void send_message(wire_t *tx, feed_t *feed, bool queued)
 	struct message m = { .type = feed_u8(feed), .fill = feed_u8(feed) };
 	struct iovec iov[2];
 	txq_cursor_t c;
-	uint8_t *body;
+	const uint8_t *body;
 	txq_t queue;
 	bool done = true;
 	size_t n;
@@ -74,8 +69,8 @@ static void send_message(wire_t *tx, feed_t *feed, bool queued)
 		return;
 	body = body_of(&m);
 	n = m.len ? feed_u16(feed) % m.len : 0;
-	iov[0] = (struct iovec){ body, n };
-	iov[1] = (struct iovec){ body + n, m.len - n };
+	iov[0] = (struct iovec){ (void *)(uintptr_t)body, n };
+	iov[1] = (struct iovec){ (void *)(uintptr_t)(body + n), m.len - n };
 	MUST(txq_cursor(&c, iov, 2, LINK_MSG_MAX));
 	txq_init(&queue);
 	if (queued) {
@@ -91,7 +86,6 @@ static void send_message(wire_t *tx, feed_t *feed, bool queued)
 						    WIRE_FRAME_MAX, &done);
 		while (!done);
 	}
-	free(body);
 	if (line.honest)
 		line.sent[line.nsent++] = m;
 }
@@ -100,15 +94,12 @@ static void send_frame(wire_t *tx, feed_t *feed)
 {
 	struct message m = { .type = feed_u8(feed) };
 	uint8_t flags = feed_u8(feed);
-	uint8_t *body;
 
 	m.len = feed_u8(feed);
 	if (!room(m.len))
 		return;
-	body = body_of(&m);
-	line.len += wire_seal(tx, line.stream + line.len, m.type, flags, body,
-			      m.len);
-	free(body);
+	line.len += wire_seal(tx, line.stream + line.len, m.type, flags,
+			      body_of(&m), m.len);
 	line.honest = false;
 }
 
@@ -171,14 +162,12 @@ static int arrived(void *arg, uint8_t type, const void *msg, size_t len,
 		   const char **why)
 {
 	const struct message *m = &line.sent[line.narrived];
-	const uint8_t *bytes = msg;
 
 	MUST(((uintptr_t)msg & 7) == 0);
 	MUST(len <= LINK_MSG_MAX);
 	if (line.narrived < line.nsent) {
 		MUST(type == m->type && len == m->len);
-		for (size_t i = 0; i < len; i++)
-			MUST(bytes[i] == byte_of(m, i));
+		MUST(memcmp(msg, body_of(m), len) == 0);
 		line.narrived++;
 	}
 	if (!line.refuse)

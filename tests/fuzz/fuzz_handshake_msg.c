@@ -8,22 +8,46 @@
 #include "handshake_msg.h"
 
 /* A well-formed HELLO has one form only. */
-static void check_hello(hs_reader_t body)
+static void check_hello(const uint8_t *body, size_t len)
 {
-	uint8_t *copy = fuzz_copy(body.pos, body.left);
-	hs_reader_t exact = { .pos = copy, .left = body.left };
 	uint8_t again[HS_HELLO_MAX];
 	hs_hello_t hello;
-	size_t len;
+	char list[PSEC_LIST_MAX + 1];
+	size_t n;
 
-	if (hs_hello_read(exact, &hello)) {
-		len = strlen(hello.mech);
-		MUST(list_name_ok(hello.mech, len));
-		MUST(hello.intro_len <= PSEC_INTRO_MAX);
-		len = hs_hello_write(again, copy, hello.mech, hello.intro,
-				     hello.intro_len);
-		MUST(len == body.left && memcmp(again, copy, len) == 0);
-	}
+	if (!hs_hello_read((hs_reader_t){ body, len }, &hello))
+		return;
+	MUST(hello.role == PSEC_CLIENT || hello.role == PSEC_TOOL ||
+	     hello.role == PSEC_LEGACY);
+	MUST(psec_list_filter(hello.mechs, NULL, list, sizeof(list), NULL) ==
+	     PSEC_OK);
+	MUST((hello.role == PSEC_LEGACY) == !list[0]);
+	MUST(hello.role != PSEC_CLIENT || !strchr(list, ','));
+	MUST(hello.intro_len <= PSEC_INTRO_MAX);
+	n = hs_hello_write(again, &hello);
+	MUST(n == len && memcmp(again, body, len) == 0);
+}
+
+static void check_challenge(const uint8_t *body, size_t len)
+{
+	uint8_t again[HS_CHALLENGE_MAX];
+	hs_challenge_t challenge;
+	size_t n;
+
+	if (!hs_challenge_read((hs_reader_t){ body, len }, &challenge))
+		return;
+	n = strlen(challenge.mech);
+	MUST(n == 0 || list_name_ok(challenge.mech, n));
+	n = hs_challenge_write(again, &challenge);
+	MUST(n == len && memcmp(again, body, len) == 0);
+}
+
+static void check_body(hs_reader_t body)
+{
+	uint8_t *copy = fuzz_copy(body.pos, body.left);
+
+	check_hello(copy, body.left);
+	check_challenge(copy, body.left);
 	free(copy);
 }
 
@@ -68,8 +92,7 @@ static void check_frame(hs_type_t expect, const uint8_t *bytes, size_t len)
 		MUST(hs_frame_type(frame) == expect ||
 		     hs_frame_type(frame) == HS_REFUSE);
 		check_readers(hs_frame_body(frame));
-		if (hs_frame_type(frame) == HS_HELLO)
-			check_hello(hs_frame_body(frame));
+		check_body(hs_frame_body(frame));
 	}
 	free(frame);
 }
@@ -80,6 +103,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hs_type_t expect = (hs_type_t)(1 + feed_below(&feed, 8));
 
 	check_frame(expect, feed.pos, feed.left);
-	check_hello((hs_reader_t){ .pos = feed.pos, .left = feed.left });
+	check_body((hs_reader_t){ .pos = feed.pos, .left = feed.left });
 	return 0;
 }

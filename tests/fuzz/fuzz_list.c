@@ -77,6 +77,13 @@ static void must_be_filtered(const char *out, const names_t *list,
 	free(got.copy);
 }
 
+/* Sentences go to terminals and logs, lists come from anybody. */
+static void must_be_clean(const psec_error_t *err)
+{
+	for (const char *p = err->text; *p; p++)
+		MUST((unsigned char)*p >= ' ' && *p != 0x7f);
+}
+
 /* Into a buffer of exactly SIZE bytes. */
 static psec_code_t filter_into(const char *list, const char *filter,
 			       size_t size, char *copy)
@@ -87,10 +94,12 @@ static psec_code_t filter_into(const char *list, const char *filter,
 
 	MUST(out);
 	rc = psec_list_filter(list, filter, out, size, &err);
-	if (rc)
+	if (rc) {
 		must_be_told(rc, &err);
-	else
+		must_be_clean(&err);
+	} else {
 		memcpy(copy, out, strlen(out) + 1);
+	}
 	free(out);
 	return rc;
 }
@@ -136,6 +145,29 @@ static void check_has(const char *list, const char *name)
 	free(names.copy);
 }
 
+/* What works here (all but "empty" and what is absent), in order. */
+static void check_server_list(psec_t *psec, const char *allowed)
+{
+	char out[PSEC_LIST_MAX + 1], want[32] = "";
+	psec_error_t err;
+	psec_code_t rc;
+
+	if (psec_list_has(allowed, "token"))
+		strcat(want, "token,");
+	if (psec_list_has(allowed, "clear"))
+		strcat(want, "clear,");
+	if (want[0])
+		want[strlen(want) - 1] = '\0';
+	rc = psec_server_list(psec, allowed, out, sizeof(out), &err);
+	if (rc) {
+		must_be_told(rc, &err);
+		must_be_clean(&err);
+		MUST(rc != PSEC_ERR_NO_MECH || !want[0]);
+	} else {
+		MUST(want[0] && strcmp(out, want) == 0);
+	}
+}
+
 /* The first of the context's mechanisms, which are in order, in LIST. */
 static void check_select(const psec_t *psec, const char *list)
 {
@@ -149,10 +181,12 @@ static void check_select(const psec_t *psec, const char *list)
 			want = info.name;
 	rc = psec_select(psec, list, &name, &err);
 	MUST((rc == PSEC_OK) == (want != NULL));
-	if (rc)
+	if (rc) {
 		must_be_told(rc, &err);
-	else
+		must_be_clean(&err);
+	} else {
 		MUST(strcmp(name, want) == 0);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -166,6 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_filter(list, filter);
 	check_has(list, name);
 	check_select(fuzz_psec(), list);
+	check_server_list(fuzz_psec(), list);
 	free(list);
 	free(filter);
 	free(name);

@@ -99,6 +99,7 @@ static psec_code_t token_check(void *state, int fd, const void *proof,
 			return psec_fail(err, PSEC_ERR_REPLAYED,
 					 "it was shown before");
 		t->used = true;
+		info->for_uid = t->for_uid;
 		return said(info, t->maker, t->payload, t->len);
 	}
 	return psec_fail(err, PSEC_ERR_TAMPERED, "there is no such token");
@@ -165,12 +166,19 @@ static psec_code_t empty_validate(void *state, const void *cred, size_t len,
 	return PSEC_OK;
 }
 
+static psec_code_t empty_probe(void *state, psec_error_t *err)
+{
+	if (self.empty_does == 0)
+		return psec_fail(err, PSEC_ERR_UNAVAILABLE, "it never works");
+	return PSEC_OK;
+}
+
 static const psec_mech_t empty = {
 	.interface = PSEC_MECH_INTERFACE,
 	.name = "empty",
 	.priority = 5,
 	.proves = "nothing",
-	.probe = works,
+	.probe = empty_probe,
 	.cred_create = empty_create,
 	.cred_validate = empty_validate,
 };
@@ -180,10 +188,11 @@ static const psec_mech_t empty = {
 psec_t *fuzz_psec(void)
 {
 	static mech_t mechs[] = {
-		{ .name = "token", .vt = &token },
-		{ .name = "clear", .vt = &clear },
-		{ .name = "empty", .vt = &empty },
+		{ .name = "token", .vt = &token, .priority = 80 },
+		{ .name = "clear", .vt = &clear, .priority = 10 },
+		{ .name = "empty", .vt = &empty, .priority = 5 },
 		{ .name = "absent",
+		  .priority = -1,
 		  .why = { PSEC_ERR_PLUGIN, "it is not installed" } },
 	};
 	static psec_t psec = { .mechs = mechs,

@@ -95,9 +95,10 @@ static void handshakes(void)
 		const char *name;
 		uint8_t setup[3];
 	} all[] = {
-		{ "token", { 0, 0, 4 } },	{ "clear", { 1, 0, 4 } },
-		{ "clear-known", { 1, 6, 0 } }, { "choice", { 3, 0, 255 } },
-		{ "refused", { 1, 1, 0 } },
+		{ "token", { 0, 0, 4 } },	  { "clear", { 1, 0, 4 } },
+		{ "clear-known", { 1, 6, 0 } },	  { "choice", { 3, 0, 255 } },
+		{ "refused", { 1, 1, 0 } },	  { "tool", { 3, 0x20, 4 } },
+		{ "tool-clear", { 1, 0x20, 0 } }, { "legacy", { 9, 0x60, 4 } },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
