@@ -12,10 +12,10 @@
 #include "ctl.h"
 #include "fuzz.h"
 #include "pipe.h"
+#include "record.h"
 #include "startup.h"
 #include "stepconf.h"
 
-#define LOCAL_MAX  6
 #define FRAMES_MAX (2 * 1024 * 1024)
 
 static uint8_t *frames;
@@ -40,7 +40,7 @@ static void put_frame(uint32_t type, uint32_t len)
 /* A block for any task, with a NUL at its end as a rule. */
 static void put_block(feed_t *feed)
 {
-	uint32_t local = feed_below(feed, LOCAL_MAX + 1);
+	uint32_t local = feed_below(feed, RECORD_LOCAL_MAX + 1);
 	uint8_t what = feed_u8(feed);
 	uint32_t len = feed_u8(feed);
 	static uint8_t body[CTL_BLOCK_MAX + 256];
@@ -169,23 +169,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char *const env[] = { (char *)"SLURM_X=1", (char *)"HOME=/",
 				     NULL };
-	static uint32_t ranks[LOCAL_MAX] = { 4, 5, 6, 7, 8, 9 };
 	feed_t feed = { data, size };
-	psec_step_t step = {
-		.job_id = 7,
-		.step_id = 1,
-		.nnodes = 2,
-		.node_id = 1,
-		.ntasks = 10,
-		.ranks = ranks,
-		.site = { .mechanisms = (char *)"munge,native",
-			  .audit = (char *)"off",
-			  .pmixd = (char *)"/usr/sbin/psec-pmixd",
-			  .stepdir = (char *)"/run/psec",
-			  .loglevel = 3,
-			  .start_timeout_s = 30,
-			  .timeout_s = 300 },
-	};
+	psec_step_t step;
+	uint32_t nlocal;
 	char text[1024];
 	startup_t s;
 
@@ -194,12 +180,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&fuzz_pipe, 0, offsetof(pipe_t, sent));
 	fuzz_pipe.sent_len = 0;
 	/* At least one task: other steps have no server. */
-	step.nlocal = 1 + feed_below(&feed, LOCAL_MAX);
+	nlocal = 1 + feed_below(&feed, RECORD_LOCAL_MAX);
 	for (int i = 0; i < 4; i++)
 		fuzz_pipe.cuts[i] = feed_u8(&feed);
 	fuzz_pipe.broken = feed_below(&feed, 8) == 7;
 	fuzz_pipe.polls = 255u - feed_u8(&feed);
-	step.user_mechs = feed_text(&feed, '\0');
+	step = fuzz_step(nlocal, feed_text(&feed, '\0'));
 	put_frames(&feed);
 	fuzz_pipe.feed = (feed_t){ frames, frames_len };
 	MUST(startup_init(&s, &step, text, sizeof(text)) == 0);

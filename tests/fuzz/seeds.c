@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * seeds.c - writes those seeds that are bytes and not text: handshakes and
- * invitations.  Made anew each time, so that they are always those of the
- * program as it is.
+ * seeds.c - writes those seeds that one part of the program makes for another
+ * to read: handshakes, invitations, step records.  Made anew each time, so
+ * that they are always those of the program as it is.
  *
  * Usage: seeds DIR: files DIR/TARGET/NAME.
  */
@@ -11,8 +11,12 @@
 #include <unistd.h>
 
 #include "bytes.h"
+#include "ctl.h"
 #include "ends.h"
 #include "invitation.h"
+#include "pipe.h"
+#include "record.h"
+#include "startup.h"
 
 static const char *dir;
 
@@ -133,6 +137,72 @@ static void invitations(void)
 	write_seed("invitation", "socket", bytes, len + 11);
 }
 
+/* -- step records -----------------------------------------------------------
+ */
+
+/* A frame that was sent, as lines; *AT moves behind it. */
+static size_t lines_of(size_t *at, char *out)
+{
+	ctl_head_t head;
+
+	memcpy(&head, fuzz_pipe.sent + *at, sizeof(head));
+	*at += sizeof(head);
+	memcpy(out, fuzz_pipe.sent + *at, head.len);
+	*at += head.len;
+	for (size_t i = 0; i < head.len; i++)
+		if (!out[i])
+			out[i] = '\n';
+	return head.len;
+}
+
+/* What slurmstepd tells psec-pmixd, as fuzz_stepconf.c wants it: text. */
+static void record_of_step(const char *name, const char *cuts, char *const *env)
+{
+	static char text[PIPE_SENT_MAX];
+	psec_step_t step = fuzz_step(RECORD_LOCAL_MAX, (char *)"native,munge");
+	size_t at = 0, len = 4;
+	char why[256];
+	startup_t s;
+
+	memset(&fuzz_pipe, 0, sizeof(fuzz_pipe));
+	MUST(startup_init(&s, &step, why, sizeof(why)) == 0);
+	/* Nobody answers, but all has been said. */
+	MUST(startup_run(&s, 3, "7.1", env) != 0);
+	startup_clear(&s);
+	memcpy(text, cuts, 4);
+	len += lines_of(&at, text + len);
+	text[len++] = '\n';
+	len += lines_of(&at, text + len);
+	write_seed("stepconf", name, (const uint8_t *)text, len);
+}
+
+static void records(void)
+{
+	static char *const block[] = {
+		(char *)"SLURM_STEP_NODELIST=n0,n1",
+		(char *)"SLURM_PSEC_TASKMAP=0:4,1:6",
+		(char *)"SLURM_JOB_CPUS_PER_NODE=8(x2)",
+		(char *)"SLURM_CPUS_PER_TASK=1",
+		NULL,
+	};
+	static char *const pieces[] = {
+		(char *)"SLURM_PSEC_TASKMAP=0:1*4,1:2*3",
+		(char *)"SLURM_STEP_NODELIST=n0,n1",
+		(char *)"SLURM_JOB_CPUS_PER_NODE=16,8",
+		(char *)"SLURM_CPUS_PER_TASK=4294967296",
+		NULL,
+	};
+	static char *const het[] = {
+		(char *)"SLURM_PSEC_TASKMAP=0-1:3",
+		(char *)"SLURM_HET_SIZE=2",
+		NULL,
+	};
+
+	record_of_step("block", "aaaa", block);
+	record_of_step("pieces", "z2\001a", pieces);
+	record_of_step("het", "aaaa", het);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -142,6 +212,7 @@ int main(int argc, char **argv)
 	dir = argv[1];
 	handshakes();
 	invitations();
+	records();
 	fuzz_psec_clear();
 	return 0;
 }
