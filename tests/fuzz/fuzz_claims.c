@@ -14,6 +14,10 @@ static void must_be_same(const claims_t *a, const claims_t *b)
 	MUST(strcmp(a->id, b->id) == 0);
 	MUST(a->job_id == b->job_id && a->step_id == b->step_id);
 	MUST(a->rank == b->rank && a->issued_s == b->issued_s);
+	MUST(a->has_for_uid == b->has_for_uid);
+	MUST(a->has_for_gid == b->has_for_gid);
+	MUST(!a->has_for_uid || a->for_uid == b->for_uid);
+	MUST(!a->has_for_gid || a->for_gid == b->for_gid);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
