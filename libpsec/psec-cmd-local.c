@@ -100,6 +100,10 @@ static psec_code_t get_with_claims(psec_t *psec, const char *types,
 	rc = cmd_own_claims(&facts->claims, err);
 	if (rc)
 		return rc;
+	facts->claims.has_for_uid = req.for_uid != (uid_t)-1;
+	facts->claims.for_uid = req.for_uid;
+	facts->claims.has_for_gid = req.for_gid != (gid_t)-1;
+	facts->claims.for_gid = req.for_gid;
 	text = claims_encode(&facts->claims);
 	if (!text)
 		return psec_fail(err, PSEC_ERR_ARG,

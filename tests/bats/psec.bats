@@ -318,6 +318,8 @@ made() {
 
     made --for-uid psecbob
     ends 10 as psecalice n1 validate cred
+    succeeds cluster_exec --user psecbob --node n0 -- unmunge < "$shared/work/cred"
+    says "\"for_uid\":$bob"
     succeeds as psecbob n1 validate --json < "$shared/work/cred"
     has ".proven.uid == $alice"
     made --for-gid psecteam --for-uid psecalice
