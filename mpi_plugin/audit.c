@@ -83,8 +83,8 @@ static bool has_room(audit_t *a, size_t len)
 		return true;
 	if (!a->full)
 		slurm_info("mpi/pmix: %s has reached audit_size (%d MiB): "
-			    "records are dropped until it is rotated",
-			    a->step->site.audit, a->step->site.audit_size_mb);
+			   "records are dropped until it is rotated",
+			   a->step->site.audit, a->step->site.audit_size_mb);
 	a->full = true;
 	return false;
 }

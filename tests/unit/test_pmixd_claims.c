@@ -112,8 +112,7 @@ static void an_audience_that_is_no_number_is_refused(void **state)
 			       "\"id\":\"00\",\"for_uid\":\"0\"");
 	expect_changed_refused("\"id\":\"00\"",
 			       "\"id\":\"00\",\"for_uid\":null");
-	expect_changed_refused("\"id\":\"00\"",
-			       "\"id\":\"00\",\"for_gid\":-1");
+	expect_changed_refused("\"id\":\"00\"", "\"id\":\"00\",\"for_gid\":-1");
 }
 
 static void good_claims_are_accepted(void **state)
