@@ -97,6 +97,18 @@ psec_code_t psec_list_filter(const char *list, const char *filter, char *out,
 
 typedef struct psec psec_t;
 
+#define PSEC_KEY_LEN 32
+
+/*
+ * Give the key of native's credentials: PSEC_KEY_LEN secret bytes that only
+ * those have who may make and accept each other's, all of one uid.  PSEC_OK,
+ * or a code and a sentence in ERR, which may be NULL.  Called by any thread
+ * that makes or validates a credential; may block as long as they may.  The
+ * mechanism keeps no copy.
+ */
+typedef psec_code_t (*psec_key_fn)(void *arg, uint8_t key[PSEC_KEY_LEN],
+				   psec_error_t *err);
+
 typedef struct {
 	size_t size; /* sizeof(psec_options_t), for later additions */
 	const char *plugin_dir;	  /* absolute path without '$'; NULL: as fixed
@@ -106,11 +118,14 @@ typedef struct {
 	const char *priorities;	  /* in place of the plugins' own, such as
 				     "native=90,munge=80"; NULL: none */
 	bool site; /* this context is made on the site's behalf: see below */
+	psec_key_fn native_key; /* NULL: native makes no credentials */
+	void *native_key_arg;
 } psec_options_t;
 
 #define PSEC_OPTIONS_INIT                                                      \
 	{                                                                      \
-		sizeof(psec_options_t), NULL, NULL, NULL, NULL, false          \
+		sizeof(psec_options_t), NULL, NULL, NULL, NULL, false, NULL,   \
+			NULL                                                   \
 	}
 
 /*
@@ -285,7 +300,6 @@ typedef enum {
 
 #define PSEC_BINDING_MAX 256
 #define PSEC_INTRO_MAX	 256
-#define PSEC_KEY_LEN	 32
 
 typedef struct {
 	size_t size; /* sizeof(psec_handshake_options_t) */

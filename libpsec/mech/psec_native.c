@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * psec_native.c - what the kernel says about the other end of a socket.
+ * psec_native.c - what the kernel says about the other end of a socket; and
+ * credentials for those who share a key, in native_cred.c.
  *
  * Proves, in a handshake:
  *   - over a unix socket: the uid and gid of the process that connected it,
@@ -15,9 +16,6 @@
  * descriptors can be handed on; who is behind a program that forwards bytes,
  * such as a tunnel: the tunnel is the other end.
  *
- * Its credentials would be keyed hashes under a key that only the step's
- * servers have.  Without that key there is no honest one, so none is made.
- *
  * Proofs are not encrypted.  Only the kernel sees them, but the payload is
  * not called secret, and no key agreed on, because a descriptor may have more
  * holders than the two ends think.
@@ -27,6 +25,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "native_cred.h"
 #include "psec_mech.h"
 
 /* Who is at the other end. */
@@ -166,30 +165,38 @@ static psec_code_t native_check(void *state, int fd, const void *proof,
 	return PSEC_OK;
 }
 
-static psec_code_t no_credentials(psec_error_t *err)
-{
-	return psec_fail(err, PSEC_ERR_UNAVAILABLE,
-			 "native credentials need the step's key, which only "
-			 "its servers have; native here proves peers of "
-			 "sockets only");
-}
-
 static psec_code_t native_create(void *state, const psec_cred_request_t *req,
 				 void **cred, size_t *len, psec_error_t *err)
 {
-	return no_credentials(err);
+	return native_cred_create(state, req, cred, len, err);
 }
 
 static psec_code_t native_validate(void *state, const void *cred, size_t len,
 				   psec_cred_info_t *info, psec_error_t *err)
 {
-	return no_credentials(err);
+	return native_cred_validate(state, cred, len, info, err);
 }
 
 /* The kernel always answers. */
 static psec_code_t native_probe(void *state, psec_error_t *err)
 {
 	return PSEC_OK;
+}
+
+static void native_close(void *state)
+{
+	native_cred_close(state);
+}
+
+static psec_code_t native_open(void **state, const psec_options_t *opt,
+			       psec_error_t *err)
+{
+	native_cred_t *nc = NULL;
+	psec_code_t rc = native_cred_open(&nc, opt, err);
+
+	if (!rc)
+		*state = nc;
+	return rc;
 }
 
 const psec_mech_t psec_mechanism = {
@@ -199,6 +206,8 @@ const psec_mech_t psec_mechanism = {
 	.proves = "the uid at the other end of a unix socket (its gid, too) or "
 		  "of loopback TCP",
 	.secret_payload = false,
+	.open = native_open,
+	.close = native_close,
 	.probe = native_probe,
 	.cred_create = native_create,
 	.cred_validate = native_validate,
