@@ -56,7 +56,8 @@ static void finalize_look(deadline_t *d)
 {
 	finalize_t *f = deadline_owner(d, finalize_t, look);
 
-	if (links_pending(pmixd.links) && clock_ms() < f->until_ms) {
+	if ((links_pending(pmixd.links) || !step_key_passed_on(pmixd.key)) &&
+	    clock_ms() < f->until_ms) {
 		deadline_set(&f->look, DRAIN_LOOK_MS, finalize_look);
 		return;
 	}

@@ -38,6 +38,7 @@ typedef enum {
 	LINK_COLL = 1,	 /* coll.c: rounds of a collective */
 	LINK_DMODEX = 2, /* dmodex.c: direct modex */
 	LINK_NOTICE = 3, /* step.c: this step is ending, and why */
+	LINK_KEY = 4,	 /* step_key.c: the key of native credentials */
 	LINK_TYPE_MAX = 15
 } link_type_t;
 

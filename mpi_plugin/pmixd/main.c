@@ -147,10 +147,9 @@ static void order_mechs(void)
 	plog_debug("mechanisms, best first: %s", list);
 }
 
-/* Mechanisms that do not work here would only be found out by the tasks. */
-static int open_psec(psec_error_t *err)
+static int create_psec(psec_error_t *err)
 {
-	const psec_options_t opt = {
+	psec_options_t opt = {
 		.size = sizeof(opt),
 		.plugin_dir = pmixd.conf.mechdir,
 		.mechs = pmixd.conf.mechs,
@@ -158,11 +157,26 @@ static int open_psec(psec_error_t *err)
 		.priorities = pmixd.conf.priorities,
 		.site = true,
 	};
+
+	if (psec_list_has(pmixd.conf.mechs, "native")) {
+		pmixd.key = step_key_create(&pmixd.lock);
+		if (!pmixd.key)
+			return error_set(err, PSEC_ERR_NOMEM,
+					 "no locked memory for the step's key");
+		opt.native_key = step_key_give;
+		opt.native_key_arg = pmixd.key;
+	}
+	return psec_create(&pmixd.psec, &opt, err) == PSEC_OK ? 0 : -1;
+}
+
+/* Mechanisms that do not work here would only be found out by the tasks. */
+static int open_psec(psec_error_t *err)
+{
 	psec_mech_info_t mech;
 	psec_error_t why, last = { PSEC_ERR_NO_MECH, "there are none" };
 	size_t working = 0;
 
-	if (psec_create(&pmixd.psec, &opt, err) != PSEC_OK)
+	if (create_psec(err) != 0)
 		return -1;
 	order_mechs();
 	for (size_t i = 0; psec_mech_get(pmixd.psec, i, &mech); i++) {
@@ -208,6 +222,21 @@ static int open_wire(char *path, size_t size, psec_error_t *err)
 	return fd;
 }
 
+/* With the lock held, so that no message comes before it is expected. */
+static void start_key(void)
+{
+	if (pmixd.key)
+		step_key_start(pmixd.key, pmixd.links, pmixd.conf.node,
+			       pmixd.conf.nnodes);
+}
+
+static void start_alone(void)
+{
+	pthread_mutex_lock(&pmixd.lock);
+	start_key();
+	pthread_mutex_unlock(&pmixd.lock);
+}
+
 /* Nobody but this process's uid and root may even look into the directory. */
 static int start_links(psec_error_t *err)
 {
@@ -250,6 +279,7 @@ static int start_links(psec_error_t *err)
 	if (pmixd.coll) {
 		dmodex_init();
 		notice_init();
+		start_key();
 		n = coll_partners(cfg.node, cfg.nnodes, partners,
 				  sizeof(partners) / sizeof(partners[0]));
 		links_connect(pmixd.links, partners, n);
@@ -338,14 +368,16 @@ static int start_pmix(psec_error_t *err)
 
 static int start(psec_error_t *err)
 {
-	if (check_privileges(err) != 0 || read_conf(err) != 0 ||
-	    set_environment(err) != 0)
+	if (check_privileges(err) != 0 || read_conf(err) != 0)
 		return -1;
 	if (sodium_init() < 0)
 		return error_set(err, PSEC_ERR_IO, "libsodium cannot start");
-	if (open_psec(err) != 0 || start_threads(err) != 0)
+	if (open_psec(err) != 0 || set_environment(err) != 0 ||
+	    start_threads(err) != 0)
 		return -1;
-	if (pmixd.conf.nnodes > 1 && start_links(err) != 0)
+	if (pmixd.conf.nnodes == 1)
+		start_alone();
+	else if (start_links(err) != 0)
 		return -1;
 	if (start_pmix(err) != 0)
 		return -1;
@@ -375,12 +407,13 @@ static void leave(void)
 {
 	alarm(END_LIMIT_S);
 	cred_note_end();
-	if (pmixd.links) {
-		pthread_mutex_lock(&pmixd.lock);
+	pthread_mutex_lock(&pmixd.lock);
+	step_key_wipe(pmixd.key);
+	if (pmixd.links)
 		links_goodbye(pmixd.links);
-		pthread_mutex_unlock(&pmixd.lock);
+	pthread_mutex_unlock(&pmixd.lock);
+	if (pmixd.links)
 		unlink("wire");
-	}
 	PMIx_server_finalize();
 }
 

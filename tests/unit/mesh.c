@@ -451,6 +451,8 @@ links_t *mesh_start(mesh_t *m, uint32_t i)
 		node->coll = coll_create(node->links, i, m->n);
 		links_register(node->links, LINK_DMODEX, on_message, node);
 		links_on_lost(node->links, on_lost, node);
+		if (m->opt.on_start)
+			m->opt.on_start(m->opt.arg, i, node->links);
 	}
 	pthread_mutex_unlock(&node->lock);
 	if (!node->links) {
@@ -527,6 +529,11 @@ void mesh_close(mesh_t *m)
 	while (seen.nlines > 0)
 		free(seen.lines[--seen.nlines]);
 	pthread_mutex_unlock(&seen.lock);
+}
+
+pthread_mutex_t *mesh_mutex(mesh_t *m, uint32_t i)
+{
+	return &m->nodes[i].lock;
 }
 
 void mesh_lock(mesh_t *m, uint32_t i)

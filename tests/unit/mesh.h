@@ -14,6 +14,7 @@
 #ifndef TEST_MESH_H
 #define TEST_MESH_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +32,9 @@ typedef struct {
 	const char *munge_sockets[MESH_MAX]; /* NULL: as node 0's */
 	int timeout_ms;			     /* 0: 10 s */
 	uint16_t port_min, port_max;
+	/* Called for each node before its loop runs, with its lock held. */
+	void (*on_start)(void *arg, uint32_t i, links_t *links);
+	void *arg;
 } mesh_options_t;
 
 /* Prepare N nodes; none has links yet. */
@@ -45,6 +49,7 @@ void mesh_start_all(mesh_t *m);
 void mesh_stop(mesh_t *m, uint32_t i);
 
 /* With node I's lock held: for calls of link.h and coll.h. */
+pthread_mutex_t *mesh_mutex(mesh_t *m, uint32_t i);
 void mesh_lock(mesh_t *m, uint32_t i);
 void mesh_unlock(mesh_t *m, uint32_t i);
 links_t *mesh_links(mesh_t *m, uint32_t i);
