@@ -38,6 +38,14 @@ extern int slurm_env_array_overwrite(char ***array, const char *name,
 /* Remove NAME from it. */
 extern void slurm_unsetenvp(char **array, const char *name);
 
+/*
+ * slurm.conf as this process has read it (or got it from slurmd): srun,
+ * slurmstepd and their kin define it, libslurm too.  Constant for as long as
+ * a plugin's hook runs.  Weak, so that a Slurm without it costs its values
+ * and not the plugin.
+ */
+extern slurm_conf_t slurm_conf __attribute__((weak));
+
 /* slurm.conf's SrunPortRange: first and last port, or NULL.  Slurm's own. */
 extern uint16_t *slurm_get_srun_port_range(void);
 

@@ -27,6 +27,8 @@ static void step_free(psec_step_t *step)
 	free(step->site.munge_socket);
 	free(step->site.ports);
 	free(step->site.audit);
+	free(step->site.job_check);
+	free(step->site.cluster);
 	free(step);
 }
 

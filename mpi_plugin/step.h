@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PSEC_STEP_ABI 2
+#define PSEC_STEP_ABI 3
 
 /* Site options from plugstack.conf; their table is in spank/options.c. */
 typedef struct {
@@ -33,6 +33,13 @@ typedef struct {
 	char *audit;	     /* "off", "syslog" or a file's path */
 	int audit_rate;	     /* records per second of a step on a node */
 	int audit_size_mb;   /* no larger shall the file become */
+	int lifetime_s;	     /* of credentials; 0: the mechanism's default */
+	char *job_check;     /* "off", "prefer" or "require" */
+	int job_cache_s;     /* how long slurmctld's word about a job counts */
+
+	/* From slurm.conf; spank/realm.c. */
+	char *cluster;	      /* its name; NULL: not known */
+	int jobs_are_private; /* PrivateData=jobs */
 } psec_site_t;
 
 typedef struct {

@@ -19,7 +19,8 @@ typedef enum {
 	AUDIT,
 	LEVEL,
 	SECONDS,
-	COUNT
+	COUNT,
+	JOB_CHECK
 } kind_t;
 
 /* Every option once: key, kind, place and default. */
@@ -43,6 +44,9 @@ static const struct option {
 	{ "audit", AUDIT, offsetof(psec_site_t, audit), "off" },
 	{ "audit_rate", COUNT, offsetof(psec_site_t, audit_rate), "100" },
 	{ "audit_size", COUNT, offsetof(psec_site_t, audit_size_mb), "1024" },
+	{ "lifetime", SECONDS, offsetof(psec_site_t, lifetime_s), NULL },
+	{ "job_check", JOB_CHECK, offsetof(psec_site_t, job_check), "prefer" },
+	{ "job_cache", SECONDS, offsetof(psec_site_t, job_cache_s), "5" },
 };
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -85,6 +89,12 @@ static bool ports_ok(const char *value)
 	       parse_int(second, 1, 65535, '\0', NULL, &max) && min <= max;
 }
 
+static bool job_check_ok(const char *value)
+{
+	return !strcmp(value, "off") || !strcmp(value, "prefer") ||
+	       !strcmp(value, "require");
+}
+
 static bool mechs_ok(const char *value)
 {
 	char out[PSEC_LIST_MAX];
@@ -118,6 +128,8 @@ static const char *expected(kind_t kind)
 		return "error, info, verbose, debug or debug2";
 	case COUNT:
 		return "a number from 1 to 1000000";
+	case JOB_CHECK:
+		return "off, prefer or require";
 	case SECONDS:
 		break;
 	}
@@ -154,6 +166,10 @@ static bool set(psec_site_t *site, const struct option *opt, const char *value)
 		break;
 	case AUDIT:
 		if (!audit_ok(value))
+			return false;
+		break;
+	case JOB_CHECK:
+		if (!job_check_ok(value))
 			return false;
 		break;
 	}

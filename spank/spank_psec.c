@@ -17,6 +17,7 @@
 
 #include "options.h"
 #include "psec.h"
+#include "realm.h"
 #include "step.h"
 
 SPANK_PLUGIN(psec, 1)
@@ -157,6 +158,10 @@ int slurm_spank_init(spank_t sp, int argc, char *argv[])
 
 	if (options_parse(&self.site, argc, argv, &err) != 0) {
 		slurm_error("psec: %s", err.text);
+		return -1;
+	}
+	if (realm_fill(&self.site) != 0) {
+		slurm_error("psec: no memory for slurm.conf's AuthInfo");
 		return -1;
 	}
 	switch (spank_context()) {

@@ -35,18 +35,36 @@ static bool number(const char *text, uint32_t *value)
 	return true;
 }
 
+/* Before anything else: another version may say other things. */
+static int check_version(const stepconf_t *conf, psec_error_t *err)
+{
+	uint32_t version = 0;
+
+	if (number(lookup(conf->config, conf->config_len, "version"),
+		   &version) &&
+	    version == CTL_VERSION)
+		return 0;
+	return error_set(err, PSEC_ERR_PROTOCOL,
+			 "psec-pmixd speaks version %u with slurmstepd, "
+			 "mpi_pmix.so version %u: they are of different "
+			 "installations",
+			 CTL_VERSION, version);
+}
+
 static int read_numbers(stepconf_t *conf, psec_error_t *err)
 {
-	uint32_t version = 0, loglevel = 0, timeout = 0;
+	uint32_t loglevel = 0, timeout = 0, lifetime = 0;
+	uint32_t job_cache = 0, private_jobs = 0;
 	const struct {
 		const char *name;
 		uint32_t *value;
 	} fields[] = {
-		{ "version", &version },    { "job", &conf->job_id },
-		{ "step", &conf->step_id }, { "nnodes", &conf->nnodes },
-		{ "node", &conf->node },    { "ntasks", &conf->ntasks },
-		{ "loglevel", &loglevel },  { "timeout", &timeout },
-		{ "audit", &conf->audit },
+		{ "job", &conf->job_id },	   { "step", &conf->step_id },
+		{ "nnodes", &conf->nnodes },	   { "node", &conf->node },
+		{ "ntasks", &conf->ntasks },	   { "loglevel", &loglevel },
+		{ "timeout", &timeout },	   { "audit", &conf->audit },
+		{ "lifetime", &lifetime },	   { "job_cache", &job_cache },
+		{ "private_jobs", &private_jobs },
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -56,18 +74,15 @@ static int read_numbers(stepconf_t *conf, psec_error_t *err)
 			return error_set(err, PSEC_ERR_PROTOCOL,
 					 "slurmstepd sent no number for '%s'",
 					 fields[i].name);
-	if (version != CTL_VERSION)
-		return error_set(err, PSEC_ERR_PROTOCOL,
-				 "psec-pmixd speaks version %u with "
-				 "slurmstepd, mpi_pmix.so version %u: they "
-				 "are of different installations",
-				 CTL_VERSION, version);
 	if (conf->node >= conf->nnodes || !conf->ntasks)
 		return error_set(err, PSEC_ERR_PROTOCOL,
 				 "slurmstepd says node %u of %u and %u tasks",
 				 conf->node, conf->nnodes, conf->ntasks);
 	conf->loglevel = (int)loglevel;
 	conf->timeout_s = (int)timeout;
+	conf->lifetime_s = (int)lifetime;
+	conf->job_cache_s = (int)job_cache;
+	conf->private_jobs = private_jobs != 0;
 	return 0;
 }
 
@@ -115,6 +130,22 @@ static int read_mechs(stepconf_t *conf, psec_error_t *err)
 	return 0;
 }
 
+static int read_job_check(stepconf_t *conf, psec_error_t *err)
+{
+	static const char *const words[] = { [JOB_CHECK_OFF] = "off",
+					     [JOB_CHECK_PREFER] = "prefer",
+					     [JOB_CHECK_REQUIRE] = "require" };
+	const char *text = lookup(conf->config, conf->config_len, "job_check");
+
+	for (size_t i = 0; text && i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(text, words[i])) {
+			conf->job_check = (job_policy_t)i;
+			return 0;
+		}
+	return error_set(err, PSEC_ERR_PROTOCOL,
+			 "slurmstepd sent no usable job_check");
+}
+
 static int read_ports(stepconf_t *conf, psec_error_t *err)
 {
 	const char *text = lookup(conf->config, conf->config_len, "ports");
@@ -139,13 +170,15 @@ int stepconf_read(stepconf_t *conf, char *config, size_t config_len, char *env,
 	conf->config_len = config_len;
 	conf->env = env;
 	conf->env_len = env_len;
-	if (read_numbers(conf, err) != 0 || read_ranks(conf, err) != 0 ||
-	    read_mechs(conf, err) != 0 || read_ports(conf, err) != 0)
+	if (check_version(conf, err) != 0 || read_numbers(conf, err) != 0 ||
+	    read_ranks(conf, err) != 0 || read_mechs(conf, err) != 0 ||
+	    read_ports(conf, err) != 0 || read_job_check(conf, err) != 0)
 		return -1;
 	conf->dir = lookup(config, config_len, "dir");
 	conf->mechdir = lookup(config, config_len, "mechdir");
 	conf->munge_socket = lookup(config, config_len, "munge_socket");
 	conf->priorities = lookup(config, config_len, "priorities");
+	conf->cluster = lookup(config, config_len, "cluster");
 	if (!conf->dir)
 		return error_set(err, PSEC_ERR_PROTOCOL,
 				 "slurmstepd named no step directory");

@@ -7,10 +7,18 @@
 #ifndef PMIXD_STEPCONF_H
 #define PMIXD_STEPCONF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "psec.h"
+
+/* What a credential's job must be; see spank_psec(5), job_check=. */
+typedef enum {
+	JOB_CHECK_OFF,
+	JOB_CHECK_PREFER,
+	JOB_CHECK_REQUIRE
+} job_policy_t;
 
 typedef struct {
 	uint32_t job_id, step_id;
@@ -25,8 +33,13 @@ typedef struct {
 	uint16_t port_min, port_max;	    /* 0: any */
 	int loglevel;
 	int timeout_s;
-	uint32_t audit; /* records per second at most; 0: none */
-	char *config;	/* the bytes that the strings point into */
+	uint32_t audit;	     /* records per second at most; 0: none */
+	int lifetime_s;	     /* of credentials; 0: the mechanism's default */
+	const char *cluster; /* slurm.conf's name; NULL: not known */
+	job_policy_t job_check;
+	int job_cache_s;
+	bool private_jobs; /* slurmctld shows a user his own jobs only */
+	char *config;	   /* the bytes that the strings point into */
 	size_t config_len;
 	char *env; /* "NAME=VALUE" strings, each with its NUL */
 	size_t env_len;
