@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* slurmctld.c - see slurmctld.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "abort.h"
+#include "slurm_extra.h"
+#include "slurmctld.h"
+
+static job_state_t state_of(const slurm_job_info_t *job)
+{
+	switch (job->job_state & JOB_STATE_BASE) {
+	case JOB_RUNNING:
+	case JOB_SUSPENDED:
+		return job->job_state & JOB_COMPLETING ? JOB_HAS_ENDED
+						       : JOB_IS_RUNNING;
+	case JOB_PENDING:
+		return JOB_IS_PENDING;
+	default:
+		return JOB_HAS_ENDED;
+	}
+}
+
+/* An array's or a heterogeneous job's id brings others with it. */
+static void find(const job_info_msg_t *msg, uint32_t job_id,
+		 job_answer_t *answer)
+{
+	for (uint32_t i = 0; i < msg->record_count; i++) {
+		const slurm_job_info_t *job = &msg->job_array[i];
+
+		if (job->job_id != job_id)
+			continue;
+		answer->state = state_of(job);
+		answer->uid = job->user_id;
+	}
+}
+
+void slurmctld_ask(uint32_t job_id, job_answer_t *answer)
+{
+	job_info_msg_t *msg = NULL;
+
+	memset(answer, 0, sizeof(*answer));
+	answer->state = JOB_NOT_SHOWN;
+	slurm_ready();
+	/* Local: a federation would be asked for in a call of its own. */
+	if (slurm_load_job(&msg, job_id, SHOW_ALL | SHOW_LOCAL) == 0) {
+		find(msg, job_id, answer);
+		slurm_free_job_info_msg(msg);
+		return;
+	}
+	if (errno == ESLURM_INVALID_JOB_ID)
+		return;
+	answer->state = JOB_NO_ANSWER;
+	(void)snprintf(answer->why, sizeof(answer->why), "%s",
+		       slurm_strerror(errno));
+}
