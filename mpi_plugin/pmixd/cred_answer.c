@@ -55,12 +55,14 @@ static void add_audience(answer_t *a, const claims_t *c)
 
 static void add_origin(answer_t *a, const claims_t *c)
 {
+	const bool confirmed = (a->proven & CRED_PROVES_JOB) != 0;
 	char jobid[32];
 
 	(void)snprintf(jobid, sizeof(jobid), "%u.%u", c->job_id, c->step_id);
 	add(a, PMIX_JOBID, jobid, PMIX_STRING,
 	    CRED_PROVES_JOB | CRED_PROVES_STEP);
 	add(a, PSEC_KEY_JOB, &c->job_id, PMIX_UINT32, CRED_PROVES_JOB);
+	add(a, PSEC_KEY_JOB_OK, &confirmed, PMIX_BOOL, 0);
 	add(a, PSEC_KEY_STEP, &c->step_id, PMIX_UINT32, CRED_PROVES_STEP);
 	add(a, PMIX_NSPACE, c->nspace, PMIX_STRING, NOBODY);
 	add(a, PMIX_RANK, &c->rank, PMIX_PROC_RANK, NOBODY);

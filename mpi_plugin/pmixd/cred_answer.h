@@ -33,6 +33,9 @@
 #define PSEC_KEY_PROVEN "psec.proven"
 #define PSEC_KEY_STATED "psec.stated"
 
+/* (bool) Does the job run, and is it that uid's?  See job_check.h. */
+#define PSEC_KEY_JOB_OK "psec.job_confirmed"
+
 /* With a credential of TYPE that was made with CLAIMS. */
 pmix_status_t cred_answer_made(const char *type, const claims_t *claims,
 			       uint32_t lifetime_s, pmix_data_array_t *out);

@@ -23,6 +23,7 @@ static const struct {
 	[CRED_NOT_FOR_YOU] = { "not for you", PMIX_ERR_NO_PERMISSIONS },
 	[CRED_MISMATCH] = { "mismatch", PMIX_ERR_NO_PERMISSIONS },
 	[CRED_JOB_GONE] = { "job gone", PMIX_ERR_INVALID_CRED },
+	[CRED_JOB_UNCONFIRMED] = { "job not confirmed", PMIX_ERR_UNREACH },
 	[CRED_UNAVAILABLE] = { "unavailable", PMIX_ERR_UNREACH },
 	[CRED_TIMEOUT] = { "timeout", PMIX_ERR_TIMEOUT },
 	[CRED_BUSY] = { "busy", PMIX_ERR_RESOURCE_BUSY },

@@ -23,8 +23,9 @@ typedef enum {
 	CRED_EARLY,
 	CRED_REPLAYED,
 	CRED_NOT_FOR_YOU,
-	CRED_MISMATCH, /* of another uid or gid than expected */
-	CRED_JOB_GONE, /* its job does not run, or is not that uid's */
+	CRED_MISMATCH,	      /* of another uid or gid than expected */
+	CRED_JOB_GONE,	      /* its job does not run, or is not that uid's */
+	CRED_JOB_UNCONFIRMED, /* job_check=require, and slurmctld is silent */
 	CRED_UNAVAILABLE,
 	CRED_TIMEOUT,
 	CRED_BUSY, /* too many requests wait */

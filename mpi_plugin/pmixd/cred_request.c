@@ -6,15 +6,20 @@
  * with the lock held; the other one finds none.  The timer takes a request
  * that still waits out of the queue; one that is being worked on stays the
  * worker's, however long its service hangs.
+ *
+ * What comes back at once is done, and answered, in the upcall itself.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "cred_note.h"
 #include "cred_request.h"
 #include "pmixd.h"
 #include "progress.h"
+
+#define MAX_PATIENT 256 /* requests of one rank that wait for the key */
 
 /* The one answer to a request; see progress.h for where it is given. */
 struct cred_reply {
@@ -82,6 +87,7 @@ cred_request_t *cred_request_new(const pmix_proc_t *proc,
 static void request_free(cred_request_t *r)
 {
 	reply_free(r->reply);
+	free_parts(&r->result.cred, &r->result.info);
 	if (r->blob)
 		explicit_bzero(r->blob, r->blob_len);
 	free(r->blob);
@@ -135,9 +141,21 @@ static void deliver(progress_call_t *call)
 #endif
 }
 
+/* RESULT's parts are taken over.  Only what was done has any. */
+static void fill_reply(cred_reply_t *reply, cred_result_t *result)
+{
+	if (result->err.cause != CRED_OK)
+		free_parts(&result->cred, &result->info);
+	reply->status = cred_cause_status(result->err.cause);
+	reply->cred = result->cred;
+	reply->info = result->info;
+	result->cred = (pmix_byte_object_t){ NULL, 0 };
+	memset(&result->info, 0, sizeof(result->info));
+}
+
 /*
- * Answer with RESULT, whose parts are taken over, unless that has happened.
- * False: it had.  With the lock held.
+ * Answer with RESULT, unless that has happened.  False: it had.  With the
+ * lock held.
  */
 static bool answer(cred_request_t *r, cred_result_t *result)
 {
@@ -146,9 +164,7 @@ static bool answer(cred_request_t *r, cred_result_t *result)
 	r->reply = NULL;
 	if (!reply)
 		return false;
-	reply->status = cred_cause_status(result->err.cause);
-	reply->cred = result->cred;
-	reply->info = result->info;
+	fill_reply(reply, result);
 	progress_post(&reply->call, deliver);
 	return true;
 }
@@ -173,7 +189,7 @@ static void say_why_late(const cred_request_t *r, bool waited,
 static void timed_out(deadline_t *d)
 {
 	cred_request_t *r = deadline_owner(d, cred_request_t, timeout);
-	bool waited = workers_withdraw(pmixd.cred_workers, &r->call);
+	bool waited = workers_withdraw(r->workers, &r->call);
 	cred_result_t result = { .type = r->types[0]->name };
 
 	say_why_late(r, waited, &result.err);
@@ -183,27 +199,34 @@ static void timed_out(deadline_t *d)
 		request_free(r);
 }
 
-/* On a worker; its last act is to free R. */
+int64_t cred_request_left_ms(const cred_request_t *r)
+{
+	int64_t left =
+		r->timeout.next ? r->timeout.at_ms - clock_ms() : INT64_MAX;
+
+	return left > 0 ? left : 0;
+}
+
+void cred_request_end(cred_request_t *r)
+{
+	deadline_clear(&r->timeout);
+	if (answer(r, &r->result))
+		note(r, &r->result);
+	else
+		cred_note_late();
+	request_free(r);
+}
+
+/* On a worker. */
 static void run(void *arg)
 {
 	cred_request_t *r = arg;
-	cred_result_t result = { 0 };
-	bool late;
 
-	r->work(r, &result);
-	if (result.err.cause != CRED_OK)
-		free_parts(&result.cred, &result.info);
+	if (!r->work(r))
+		return;
 	pthread_mutex_lock(&pmixd.lock);
-	deadline_clear(&r->timeout);
-	late = !answer(r, &result);
+	cred_request_end(r);
 	pthread_mutex_unlock(&pmixd.lock);
-	if (late) {
-		free_parts(&result.cred, &result.info);
-		cred_note_late();
-	} else {
-		note(r, &result);
-	}
-	request_free(r);
 }
 
 /* -- upcalls -------------------------------------------------------------- */
@@ -219,23 +242,82 @@ pmix_status_t cred_request_refuse(cred_request_t *r, const cred_error_t *err)
 	return cred_cause_status(err->cause);
 }
 
+/* The slowest of the types that R may come to. */
+static cred_pace_t pace_of(const cred_request_t *r)
+{
+	cred_pace_t slowest = CRED_AT_ONCE;
+
+	for (size_t i = 0; i < r->ntypes; i++)
+		if (r->types[i]->pace() > slowest)
+			slowest = r->types[i]->pace();
+	return slowest;
+}
+
+/*
+ * For what must wait: one thread, so that those who need not wait have all
+ * the others.  NULL without memory.
+ */
+static workers_t *patient_worker(void)
+{
+	static workers_t *patient; /* guarded by pmixd.lock */
+
+	if (!patient)
+		patient = workers_create_lanes(1, pmixd.conf.nlocal + 1,
+					       MAX_PATIENT);
+	return patient;
+}
+
+/* With the lock held, which keeps the worker from freeing R too early. */
+static bool post(cred_request_t *r, cred_pace_t pace)
+{
+	r->workers =
+		pace == CRED_MUST_WAIT ? patient_worker() : pmixd.cred_workers;
+	/* Each local rank has a lane; if there is anybody else, the last. */
+	if (!r->workers ||
+	    workers_post_call(r->workers, &r->call,
+			      pmixd_local_of(r->proc.rank), run, r) != 0)
+		return false;
+	if (r->wish.timeout_s)
+		deadline_set(&r->timeout, r->wish.timeout_s * 1000LL,
+			     timed_out);
+	return true;
+}
+
+/* An upcall's error is its answer; there may be no other. */
+static pmix_status_t run_here(cred_request_t *r)
+{
+	pmix_status_t status;
+	cred_reply_t *reply;
+
+	if (!r->work(r))
+		return PMIX_SUCCESS;
+	note(r, &r->result);
+	status = cred_cause_status(r->result.err.cause);
+	if (status == PMIX_SUCCESS) {
+		reply = r->reply;
+		r->reply = NULL;
+		fill_reply(reply, &r->result);
+		deliver(&reply->call);
+	}
+	request_free(r);
+	return status;
+}
+
 pmix_status_t cred_request_start(cred_request_t *r, cred_work_fn work)
 {
 	cred_error_t err;
-	int rc;
+	cred_pace_t pace;
+	bool posted;
 
-	/* Each local rank has a lane; if there is anybody else, the last. */
 	r->work = work;
-	/* The lock keeps the worker from freeing R before its timer is set. */
 	pthread_mutex_lock(&pmixd.lock);
-	rc = workers_post_call(pmixd.cred_workers, &r->call,
-			       pmixd_local_of(r->proc.rank), run, r);
-	if (rc == 0 && r->wish.timeout_s)
-		deadline_set(&r->timeout, r->wish.timeout_s * 1000LL,
-			     timed_out);
+	pace = pace_of(r);
+	posted = pace != CRED_AT_ONCE && post(r, pace);
 	pthread_mutex_unlock(&pmixd.lock);
-	if (rc == 0)
+	if (posted)
 		return PMIX_SUCCESS;
+	if (pace == CRED_AT_ONCE)
+		return run_here(r);
 	cred_fail(&err, CRED_BUSY,
 		  "this rank has too many requests waiting on node %s; ask "
 		  "again when some are answered",

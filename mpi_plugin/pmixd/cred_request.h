@@ -17,12 +17,13 @@
 #include "cred_facts.h"
 #include "cred_type.h"
 #include "deadline.h"
+#include "job_check.h"
 #include "workers.h"
 
 typedef struct cred_reply cred_reply_t;
 typedef struct cred_request cred_request_t;
 
-/* What a worker has to say; all zero at first. */
+/* What the work's outcome is; all zero at first. */
 typedef struct {
 	cred_error_t err;	 /* err.cause CRED_OK: it was done */
 	pmix_byte_object_t cred; /* malloc()ed */
@@ -32,7 +33,11 @@ typedef struct {
 	bool has_facts;
 } cred_result_t;
 
-typedef void (*cred_work_fn)(cred_request_t *r, cred_result_t *result);
+/*
+ * True: R->result is complete.  False: it is not yet, R is out of the
+ * worker's hands, and cred_request_end() will be called, or has been.
+ */
+typedef bool (*cred_work_fn)(cred_request_t *r);
 
 struct cred_request {
 	pmix_proc_t proc; /* who asks */
@@ -43,10 +48,13 @@ struct cred_request {
 	size_t ntypes;
 	uint8_t *blob; /* to be validated; malloc()ed */
 	size_t blob_len;
+	cred_result_t result; /* the work's */
+	job_query_t query;    /* likewise */
 
 	/* cred_request.c's own. */
 	int64_t begun_us;
 	cred_work_fn work;
+	workers_t *workers;
 	workers_call_t call;
 	deadline_t timeout;
 	cred_reply_t *reply; /* NULL: answered.  Guarded by pmixd.lock */
@@ -65,10 +73,17 @@ cred_request_t *cred_request_new(const pmix_proc_t *proc,
 pmix_status_t cred_request_refuse(cred_request_t *r, const cred_error_t *err);
 
 /*
- * Have WORK called with R and an empty result, on a worker, in turn with the
- * requests of other ranks; and answer with its result, unless R's time is up
- * by then.  On an error R is freed and will not be answered.
+ * Have WORK called with R, and answer with its result, unless R's time is up
+ * by then.  If R's types come back at once, WORK is called here; otherwise on
+ * a worker, in turn with the requests of other ranks.  On an error R is freed
+ * and will not be answered.  In an upcall, without the lock.
  */
 pmix_status_t cred_request_start(cred_request_t *r, cred_work_fn work);
+
+/* The milliseconds that are left of R's time.  With the lock held. */
+int64_t cred_request_left_ms(const cred_request_t *r);
+
+/* Answer with R->result, which is complete now.  With the lock held. */
+void cred_request_end(cred_request_t *r);
 
 #endif

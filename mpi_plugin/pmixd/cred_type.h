@@ -12,6 +12,13 @@
 
 #include "psec.h"
 
+/* How long create() and validate() may take. */
+typedef enum {
+	CRED_AT_ONCE,	/* they only compute */
+	CRED_BLOCKS,	/* a service answers, soon or never */
+	CRED_MUST_WAIT, /* for something that is still on its way */
+} cred_pace_t;
+
 typedef struct {
 	const char *name; /* as in PMIX_CRED_TYPE */
 	unsigned proves;  /* cred_proof_t, when it was validated */
@@ -22,7 +29,10 @@ typedef struct {
 	/* Is CRED of this type?  Looks at its mark only.  Cheap, too. */
 	bool (*recognise)(const uint8_t *cred, size_t len);
 
-	/* As psec_cred_create(), psec_cred_validate(); on a worker. */
+	/* At this moment.  With pmixd.lock held. */
+	cred_pace_t (*pace)(void);
+
+	/* As psec_cred_create(), psec_cred_validate(). */
 	psec_code_t (*create)(const psec_cred_request_t *req, void **cred,
 			      size_t *len, psec_error_t *err);
 	psec_code_t (*validate)(const void *cred, size_t len,

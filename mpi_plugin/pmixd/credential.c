@@ -20,6 +20,7 @@
 #include "cred_cause.h"
 #include "cred_directives.h"
 #include "cred_facts.h"
+#include "cred_job.h"
 #include "cred_request.h"
 #include "cred_type.h"
 #include "credential.h"
@@ -90,8 +91,7 @@ static void make_claims(const cred_request_t *r, claims_t *c)
 	c->for_gid = r->wish.gid;
 	randombytes_buf(id, sizeof(id));
 	sodium_bin2hex(c->id, sizeof(c->id), id, sizeof(id));
-	put_text(c->cluster, sizeof(c->cluster),
-		 stepconf_env(&pmixd.conf, "SLURM_CLUSTER_NAME"));
+	put_text(c->cluster, sizeof(c->cluster), pmixd.conf.cluster);
 	put_text(c->nspace, sizeof(c->nspace), r->proc.nspace);
 	put_text(c->node, sizeof(c->node), pmixd_node_name(pmixd.conf.node));
 }
@@ -144,8 +144,9 @@ static void keep_facts(const cred_type_t *type, const claims_t *claims,
 	result->has_facts = true;
 }
 
-static void get_work(cred_request_t *r, cred_result_t *result)
+static bool get_work(cred_request_t *r)
 {
+	cred_result_t *result = &r->result;
 	const cred_type_t *type;
 	claims_t claims;
 	char *payload;
@@ -155,8 +156,9 @@ static void get_work(cred_request_t *r, cred_result_t *result)
 	if (!payload) {
 		cred_fail(&result->err, CRED_FAILED,
 			  "its claims cannot be written; is one of "
-			  "SLURM_CLUSTER_NAME and the node's name not UTF-8?");
-		return;
+			  "slurm.conf's ClusterName and the node's name not "
+			  "UTF-8?");
+		return true;
 	}
 	type = make_first(r, payload, result);
 	if (type)
@@ -167,6 +169,7 @@ static void get_work(cred_request_t *r, cred_result_t *result)
 		cred_fail(&result->err, CRED_NOMEM,
 			  "no memory for what goes with it");
 	free(payload);
+	return true;
 }
 
 pmix_status_t credential_get_upcall(const pmix_proc_t *proc,
@@ -205,6 +208,18 @@ static cred_cause_t take_blob(cred_request_t *r, const pmix_byte_object_t *cred,
 	return CRED_OK;
 }
 
+/*
+ * What proves nothing is accepted only by who has asked for it, or where
+ * there is nothing else.
+ */
+static bool is_wanted(const cred_request_t *r, const cred_type_t *type,
+		      const char *ours)
+{
+	if (r->wish.has_types)
+		return psec_list_has(r->wish.types, type->name);
+	return type->proves || !strcmp(ours, type->name);
+}
+
 static cred_cause_t recognise_type(cred_request_t *r, cred_error_t *err)
 {
 	const cred_type_t *type = cred_type_of(r->blob, r->blob_len);
@@ -216,10 +231,9 @@ static cred_cause_t recognise_type(cred_request_t *r, cred_error_t *err)
 				 "here",
 				 r->blob_len);
 	add_type(r, type);
-	if (type->allowed() &&
-	    (!r->wish.has_types || psec_list_has(r->wish.types, type->name)))
-		return CRED_OK;
 	cred_type_list(ours, sizeof(ours));
+	if (type->allowed() && is_wanted(r, type, ours))
+		return CRED_OK;
 	return cred_fail(err, CRED_WRONG_TYPE,
 			 "it is of type '%s'; this step has '%s', accepted "
 			 "are '%s'",
@@ -292,19 +306,58 @@ static cred_cause_t read_facts(const cred_request_t *r, cred_facts_t *facts,
 	return rc;
 }
 
-static void validate_work(cred_request_t *r, cred_result_t *result)
+/* Native ones are valid in their own step only: whatever else they say. */
+static cred_cause_t check_step(const cred_facts_t *facts, cred_error_t *err)
 {
-	cred_facts_t *facts = &result->facts;
-	cred_error_t *err = &result->err;
+	const claims_t *c = &facts->claims;
 
-	result->type = r->types[0]->name;
+	if (!(facts->proven & CRED_PROVES_STEP) ||
+	    (c->job_id == pmixd.conf.job_id &&
+	     c->step_id == pmixd.conf.step_id))
+		return CRED_OK;
+	return cred_fail(err, CRED_TAMPERED,
+			 "it says that it is of step %u.%u, but it was made "
+			 "in this one",
+			 c->job_id, c->step_id);
+}
+
+static bool describe(cred_request_t *r)
+{
+	if (cred_answer_valid(&r->result.facts, &r->result.info) !=
+	    PMIX_SUCCESS)
+		cred_fail(&r->result.err, CRED_NOMEM,
+			  "no memory for what it says");
+	return true;
+}
+
+/* With the lock held, some time after validate_work(). */
+static void job_known(job_query_t *q)
+{
+	cred_request_t *r = deadline_owner(q, cred_request_t, query);
+
+	if (cred_job_judge(q, &r->result.facts, &r->result.err) == CRED_OK)
+		(void)describe(r);
+	cred_request_end(r);
+}
+
+static bool validate_work(cred_request_t *r)
+{
+	cred_facts_t *facts = &r->result.facts;
+	cred_error_t *err = &r->result.err;
+
+	r->result.type = r->types[0]->name;
 	if (read_facts(r, facts, err) != CRED_OK)
-		return;
-	result->has_facts = true;
-	if (check_audience(&facts->claims, err) == CRED_OK &&
-	    check_expected(&r->wish, facts, err) == CRED_OK &&
-	    cred_answer_valid(facts, &result->info) != PMIX_SUCCESS)
-		cred_fail(err, CRED_NOMEM, "no memory for what it says");
+		return true;
+	r->result.has_facts = true;
+	if (check_step(facts, err) != CRED_OK ||
+	    check_audience(&facts->claims, err) != CRED_OK ||
+	    check_expected(&r->wish, facts, err) != CRED_OK)
+		return true;
+	if (!cred_job_ask(r, job_known))
+		return false;
+	if (cred_job_judge(&r->query, facts, err) != CRED_OK)
+		return true;
+	return describe(r);
 }
 
 pmix_status_t credential_validate_upcall(const pmix_proc_t *proc,

@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "job_check.h"
+#include "log.h"
 #include "pmixd.h"
 #include "slurmctld.h"
 #include "workers.h"
@@ -101,17 +102,31 @@ static void finish(job_query_t *q)
 	q->done(q);
 }
 
+static int64_t cache_end_ms(void)
+{
+	return clock_ms() + pmixd.conf.job_cache_s * 1000LL;
+}
+
+/* From now on nobody waits for a while; one line tells. */
+static void note_silence(const char *why)
+{
+	if (self.silent_until_ms <= clock_ms())
+		plog_info("slurmctld does not answer%s%s; for %d s credentials "
+			  "are judged without its word about their jobs",
+			  why[0] ? ": " : "", why, pmixd.conf.job_cache_s);
+	self.silent_until_ms = cache_end_ms();
+	(void)snprintf(self.silent_why, sizeof(self.silent_why), "%s", why);
+}
+
 static void remember(known_t *job, const job_answer_t *answer)
 {
 	job->asking = false;
 	job->answer = *answer;
-	job->until_ms = clock_ms() + pmixd.conf.job_cache_s * 1000LL;
 	if (answer->state == JOB_NO_ANSWER) {
-		self.silent_until_ms = job->until_ms;
-		(void)snprintf(self.silent_why, sizeof(self.silent_why), "%s",
-			       answer->why);
+		note_silence(answer->why);
 		job->until_ms = 0;
 	} else {
+		job->until_ms = cache_end_ms();
 		self.silent_until_ms = 0;
 	}
 }
@@ -138,8 +153,7 @@ static void too_late(deadline_t *d)
 {
 	job_query_t *q = deadline_owner(d, job_query_t, limit);
 
-	self.silent_until_ms = clock_ms() + pmixd.conf.job_cache_s * 1000LL;
-	self.silent_why[0] = '\0';
+	note_silence("");
 	say_silent(q, "");
 	finish(q);
 }

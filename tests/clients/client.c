@@ -459,6 +459,9 @@ uint32_t places_nodes(const place_t *places)
 bool value_number(const pmix_value_t *value, uint64_t *number)
 {
 	switch (value->type) {
+	case PMIX_BOOL:
+		*number = value->data.flag;
+		return true;
 	case PMIX_SIZE:
 		*number = value->data.size;
 		return true;

@@ -142,7 +142,9 @@ static void what_munge_proves_is_listed_apart(void **state)
 
 	assert_int_equal(cred_answer_valid(&facts, &a), PMIX_SUCCESS);
 	has_text(&a, PSEC_KEY_PROVEN,
-		 "pmix.euid,pmix.egid,pmix.sec.ctype,psec.issued,psec.expires");
+		 "pmix.euid,pmix.egid,pmix.sec.ctype,psec.issued,psec.expires,"
+		 "psec.job_confirmed");
+	assert_false(value_of(&a, PSEC_KEY_JOB_OK)->data.flag);
 	has_text(&a, PSEC_KEY_STATED,
 		 "pmix.jobid,psec.job,psec.step,pmix.nspace,pmix.rank,"
 		 "psec.issuer,psec.cluster,pmix.hname,psec.id");
