@@ -27,6 +27,11 @@
  * empty       A request that the server answers from its own memory, by rank
  *             0 alone: PMIx_Get of a reserved key that was not registered.
  *             The floor of everything above.
+ * rate        Credentials got and validated by all ranks at the same time, for
+ *             --seconds: pairs in a second ("samples":[N]).
+ *
+ * With --type T, cred and rate are about credentials of type T; the lines'
+ * names are "get-T", "validate-T" and "rate-T".
  */
 #include "client.h"
 
@@ -42,13 +47,15 @@
 #define KEY_NOTES "c-bench.notes"
 #define NAP_MS	  100
 
-static const char *what = "fence";
-static long size = 1024, iters = 100, warmup = 10;
+static const char *what = "fence", *type = "";
+static long size = 1024, iters = 100, warmup = 10, seconds = 2;
 static bool own_clock;
 
 static const option_t options[] = {
 	{ "--what", OPT_TEXT, &what,
-	  "launch, fence, fence-data, dmodex, cred or empty" },
+	  "launch, fence, fence-data, dmodex, cred, rate or empty" },
+	{ "--type", OPT_TEXT, &type, "of credentials" },
+	{ "--seconds", OPT_NUMBER, &seconds, "for rate" },
 	{ "--size", OPT_NUMBER, &size, "bytes per rank where there are data" },
 	{ "--iters", OPT_NUMBER, &iters, "samples" },
 	{ "--warmup", OPT_NUMBER, &warmup, "samples not counted before" },
@@ -352,34 +359,89 @@ static void bench_dmodex(void)
 
 /* -- credentials and the floor ------------------------------------------ */
 
+/* NAME, with the type behind it where one was asked for. */
+static const char *of_type(const char *name)
+{
+	static char text[64];
+
+	(void)snprintf(text, sizeof(text), "%s%s%s", name, type[0] ? "-" : "",
+		       type);
+	return text;
+}
+
+static void one_pair(int64_t *get_us, int64_t *validate_us)
+{
+	cred_t cred, answer;
+
+	client_doing("getting a credential");
+	client_check(cred_get(&cred, NULL, 0), "PMIx_Get_credential_nb");
+	client_doing("validating a credential");
+	client_check(cred_validate(&answer, cred.blob, cred.len, NULL, 0),
+		     "PMIx_Validate_credential_nb");
+	*get_us = cred_us(&cred);
+	*validate_us = cred_us(&answer);
+	cred_clear(&cred);
+	cred_clear(&answer);
+}
+
 static void bench_cred(void)
 {
 	int64_t *get = new_samples(), *validate = new_samples();
-	cred_t cred, answer;
+	int64_t get_us, validate_us;
 	long i;
 
 	for (i = -warmup; client_rank() == 0 && i < iters; i++) {
-		client_doing("getting a credential");
-		client_check(cred_get(&cred, NULL, 0),
-			     "PMIx_Get_credential_nb");
-		client_doing("validating a credential");
-		client_check(
-			cred_validate(&answer, cred.blob, cred.len, NULL, 0),
-			"PMIx_Validate_credential_nb");
+		one_pair(&get_us, &validate_us);
 		if (i >= 0) {
-			get[i] = cred_us(&cred);
-			validate[i] = cred_us(&answer);
+			get[i] = get_us;
+			validate[i] = validate_us;
 		}
-		cred_clear(&cred);
-		cred_clear(&answer);
 	}
 	if (client_rank() == 0) {
-		print_samples("get", get, iters, "");
-		print_samples("validate", validate, iters, "");
+		print_samples(of_type("get"), get, iters, "");
+		print_samples(of_type("validate"), validate, iters, "");
 	}
 	fence_all(false);
 	free(get);
 	free(validate);
+}
+
+typedef struct {
+	int64_t pairs, us;
+} rate_t;
+
+static void report_rate(void)
+{
+	pmix_rank_t rank;
+	double rate = 0;
+	rate_t one;
+
+	for (rank = 0; rank < client_size(); rank++) {
+		need_bytes(rank, KEY_NOTES, NULL, &one, sizeof(one));
+		rate += (double)one.pairs * 1e6 / (double)one.us;
+	}
+	(void)printf("{\"what\":\"%s\",\"ranks\":%u,\"samples\":[%.0f]}\n",
+		     of_type("rate"), client_size(), rate);
+}
+
+static void bench_rate(void)
+{
+	rate_t own = { 0, 0 };
+	int64_t start, get_us, validate_us;
+
+	one_pair(&get_us, &validate_us);
+	fence_all(false);
+	start = now_us();
+	while (own.us < seconds * 1000000) {
+		one_pair(&get_us, &validate_us);
+		own.pairs++;
+		own.us = now_us() - start;
+	}
+	put_bytes(PMIX_GLOBAL, KEY_NOTES, &own, sizeof(own));
+	put_commit();
+	fence_all(true);
+	if (client_rank() == 0)
+		report_rate();
 }
 
 static void bench_empty(void)
@@ -426,6 +488,8 @@ int main(int argc, char **argv)
 	int64_t start_us = now_us();
 
 	client_options(argc, argv, options);
+	if (type[0])
+		cred_of_type(type);
 	client_init();
 	if (strcmp(what, "launch") == 0)
 		return launch(start_us);
@@ -439,6 +503,8 @@ int main(int argc, char **argv)
 		bench_dmodex();
 	else if (strcmp(what, "cred") == 0)
 		bench_cred();
+	else if (strcmp(what, "rate") == 0)
+		bench_rate();
 	else if (strcmp(what, "empty") == 0)
 		bench_empty();
 	else

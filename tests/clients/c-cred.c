@@ -426,7 +426,8 @@ int main(int argc, char **argv)
 		{ "--mode", OPT_TEXT, &name, "NAME or NAME=VALUE" },
 		{ "--rank", OPT_NUMBER, &only, "this rank alone acts" },
 		{ "--type", OPT_TEXT, &mode.type,
-		  "the type that credentials have here (munge)" },
+		  "the type that credentials have, and are asked for where it "
+		  "is not munge (munge)" },
 		{ "--expect", OPT_TEXT, &mode.expect,
 		  "the status of refusals, name or number" },
 		{ "--timeout", OPT_NUMBER, &mode.timeout_s,
@@ -449,6 +450,8 @@ int main(int argc, char **argv)
 	if (!text)
 		return CLIENT_FAILED;
 	run = find_mode(&mode, text);
+	if (strcmp(mode.type, "munge") != 0)
+		cred_of_type(mode.type);
 	client_init();
 	/* A mode with fences is for all ranks. */
 	if (only < 0 || run == mode_ring || run == mode_replay ||

@@ -90,10 +90,28 @@ static void refused(cred_t *cred, pmix_status_t rc)
 	last_word(cred);
 }
 
+static const char *default_type;
+
+void cred_of_type(const char *type)
+{
+	default_type = type;
+}
+
 void cred_get_begin(cred_t *cred, const pmix_info_t *dirs, size_t ndirs)
 {
+	pmix_info_t info;
+
+	PMIX_INFO_CONSTRUCT(&info);
+	if (ndirs == 0 && default_type) {
+		PMIX_INFO_LOAD(&info, PMIX_CRED_TYPE, default_type,
+			       PMIX_STRING);
+		dirs = &info;
+		ndirs = 1;
+	}
 	begin(cred);
+	/* It packs the directives before it returns. */
 	refused(cred, PMIx_Get_credential_nb(dirs, ndirs, on_credential, cred));
+	PMIX_INFO_DESTRUCT(&info);
 }
 
 void cred_validate_begin(cred_t *cred, const void *blob, size_t len,

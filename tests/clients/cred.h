@@ -27,6 +27,12 @@ typedef struct {
 	size_t ninfo;
 } cred_t;
 
+/*
+ * From now on gets without directives ask for TYPE, as PMIX_CRED_TYPE; it must
+ * stay.  NULL: for none, as at first.
+ */
+void cred_of_type(const char *type);
+
 /* Begin.  A request that libpmix refuses at once counts as answered. */
 void cred_get_begin(cred_t *cred, const pmix_info_t *dirs, size_t ndirs);
 /* BLOB must stay until the answer. */
