@@ -116,6 +116,16 @@ own_cluster() {
         -exec cp -t "$(cluster_dir)/shared/bin" {} +
 }
 
+# site_options [WORD]...: the options behind spank_psec.so on all hosts, in
+# place of those of the last call.  In one write: a slurmstepd may be reading.
+site_options() {
+    local conf
+    conf=$(cluster_dir)/plugstack.conf
+    [[ -e $conf.own ]] || cp -- "$conf" "$conf.own"
+    sed "1s|\$| $*|" "$conf.own" > "$conf.new"
+    cat "$conf.new" > "$conf"
+}
+
 # nodes: the names of PSEC_CLUSTER's nodes.
 nodes() {
     cat "$(cluster_dir)/run/nodes"

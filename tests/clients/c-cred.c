@@ -391,6 +391,8 @@ static const struct {
 	{ "validate", mode_validate }, /* =PATH */
 	{ "stalled", mode_stalled },   /* =PATH */
 	{ "counters", mode_counters },
+	{ "awaited", mode_awaited }, /* =PATH */
+	{ "serve", mode_serve },     /* =DIR */
 	{ "unsupported", mode_unsupported },
 	{ "required", mode_required },
 	{ "wrongtype", mode_wrongtype },

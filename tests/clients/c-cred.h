@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "cred.h"
 
@@ -45,6 +46,11 @@ void must_be_valid(const cred_mode_t *mode, const cred_t *cred,
 /* Nothing broke: a fresh credential is still made and accepted. */
 void still_works(const cred_mode_t *mode);
 
+/* The directives of the command line, --timeout and so on; their number. */
+size_t mode_directives(const cred_mode_t *mode, pmix_info_t info[4]);
+/* ',"KEY":VALUE' for each of INFO. */
+void show_keys(FILE *out, const pmix_info_t *info, size_t ninfo);
+
 /* cred-refuse.c: what must not be accepted. */
 void mode_tampered(const cred_mode_t *mode);
 void mode_replay(const cred_mode_t *mode);
@@ -60,6 +66,7 @@ void mode_get(const cred_mode_t *mode);
 void mode_validate(const cred_mode_t *mode);
 void mode_stalled(const cred_mode_t *mode);
 void mode_counters(const cred_mode_t *mode);
+void mode_awaited(const cred_mode_t *mode);
 
 /* cred-outage.c: while a test breaks things, and for long. */
 void mode_outage(const cred_mode_t *mode);
@@ -68,6 +75,9 @@ void mode_mutate(const cred_mode_t *mode);
 
 /* cred-fair.c: one rank floods, the others must not care. */
 void mode_fair(const cred_mode_t *mode);
+
+/* cred-serve.c: a service that others show their credentials. */
+void mode_serve(const cred_mode_t *mode);
 
 /* cred-load.c: many at once, and for long. */
 void mode_storm(const cred_mode_t *mode);

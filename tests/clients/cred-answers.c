@@ -19,7 +19,7 @@
 /* -- directives of the command line --------------------------------------- */
 
 /* --timeout, --uid, --gid and --types. */
-static size_t directives(const cred_mode_t *mode, pmix_info_t info[4])
+size_t mode_directives(const cred_mode_t *mode, pmix_info_t info[4])
 {
 	int timeout = (int)mode->timeout_s;
 	uint32_t uid = (uint32_t)mode->uid, gid = (uint32_t)mode->gid;
@@ -39,28 +39,33 @@ static size_t directives(const cred_mode_t *mode, pmix_info_t info[4])
 
 /* -- show, validate ------------------------------------------------------- */
 
-static void show_value(const pmix_value_t *value)
+static void show_value(FILE *out, const pmix_value_t *value)
 {
 	uint64_t number;
 
 	if (value->type == PMIX_STRING)
-		(void)printf("\"%s\"", value->data.string);
+		(void)fprintf(out, "\"%s\"", value->data.string);
 	else if (value_number(value, &number))
-		(void)printf("%" PRIu64, number);
+		(void)fprintf(out, "%" PRIu64, number);
 	else
-		(void)printf("null");
+		(void)fprintf(out, "null");
+}
+
+void show_keys(FILE *out, const pmix_info_t *info, size_t ninfo)
+{
+	size_t i;
+
+	for (i = 0; i < ninfo; i++) {
+		(void)fprintf(out, ",\"%s\":", info[i].key);
+		show_value(out, &info[i].value);
+	}
 }
 
 /* One line with all keys. */
 static void show_array(const char *what, const pmix_info_t *info, size_t ninfo)
 {
-	size_t i;
-
 	(void)printf("{\"rank\":%u,\"info\":\"%s\"", client_rank(), what);
-	for (i = 0; i < ninfo; i++) {
-		(void)printf(",\"%s\":", info[i].key);
-		show_value(&info[i].value);
-	}
+	show_keys(stdout, info, ninfo);
 	(void)printf("}\n");
 }
 
@@ -86,7 +91,7 @@ static void judge(const cred_mode_t *mode, const char *what,
 void mode_show(const cred_mode_t *mode)
 {
 	pmix_info_t info[4];
-	size_t ninfo = directives(mode, info);
+	size_t ninfo = mode_directives(mode, info);
 	cred_t cred, answer;
 
 	client_doing("getting a credential");
@@ -108,7 +113,7 @@ void mode_get(const cred_mode_t *mode)
 	cred_t cred;
 
 	client_doing("getting a credential");
-	(void)cred_get(&cred, info, directives(mode, info));
+	(void)cred_get(&cred, info, mode_directives(mode, info));
 	judge(mode, "get", &cred);
 	cred_clear(&cred);
 }
@@ -133,7 +138,7 @@ void mode_validate(const cred_mode_t *mode)
 		len--;
 	client_doing("validating '%s'", mode->value);
 	(void)cred_validate(&answer, blob, (size_t)len, info,
-			    directives(mode, info));
+			    mode_directives(mode, info));
 	judge(mode, "validate", &answer);
 	cred_clear(&answer);
 }
@@ -184,7 +189,7 @@ void mode_stalled(const cred_mode_t *mode)
 	enum { N = 6 };
 	cred_t first, gets[N], validations[N];
 	pmix_info_t info[4];
-	size_t ninfo = directives(mode, info);
+	size_t ninfo = mode_directives(mode, info);
 	int64_t back_us;
 	size_t i;
 
@@ -275,4 +280,50 @@ void mode_counters(const cred_mode_t *mode)
 			     status_text(rc));
 	if (info)
 		PMIX_INFO_FREE(info, ninfo);
+}
+
+/* -- awaited -------------------------------------------------------------- */
+
+static void get_of(cred_t *cred, const char *type, int timeout_s)
+{
+	pmix_info_t info[2];
+
+	PMIX_INFO_LOAD(&info[0], PMIX_CRED_TYPE, type, PMIX_STRING);
+	PMIX_INFO_LOAD(&info[1], PMIX_TIMEOUT, &timeout_s, PMIX_INT);
+	cred_get_begin(cred, info, 2);
+	PMIX_INFO_DESTRUCT(&info[0]);
+}
+
+/*
+ * While the step's key does not come: a native credential does not come
+ * within --timeout, and meanwhile others do.  Then there is PATH.waiting.RANK,
+ * and one with more time comes when the key does.
+ */
+void mode_awaited(const cred_mode_t *mode)
+{
+	cred_t late, other, patient;
+
+	get_of(&late, "native", (int)mode->timeout_s);
+	get_of(&other, "munge", (int)mode->timeout_s);
+	client_doing("waiting for a munge credential");
+	cred_wait(&other, 1);
+	mode_report(mode, "another type meanwhile", &other);
+	client_check(other.status, "another type meanwhile");
+	if (cred_us(&other) > mode->timeout_s * 500000)
+		client_wrong("it waited for the native one");
+	client_doing("waiting for a native credential that does not come");
+	cred_wait(&late, 1);
+	in_time(mode, "a native one without the key", &late);
+	get_of(&patient, "native", 40);
+	touch(mode, "waiting");
+	client_doing("waiting for a native credential");
+	cred_wait(&patient, 1);
+	mode_report(mode, "a native one in the end", &patient);
+	client_check(patient.status, "a native one in the end");
+	sleep_ms(LISTEN_MS);
+	if (cred_answers(&late) != 1 || cred_answers(&patient) != 1)
+		client_wrong("there was a second answer");
+	cred_clear(&late);
+	cred_clear(&other);
+	cred_clear(&patient);
 }
