@@ -329,6 +329,16 @@ static int start_threads(psec_error_t *err)
 	return 0;
 }
 
+/* libpmix's own munge cannot be told where munged listens. */
+static const char *munge_hint(void)
+{
+	if (!pmixd.conf.munge_socket ||
+	    psec_list_has(pmixd.conf.mechs, "native"))
+		return "";
+	return "; libpmix looks for munged at its default socket only: where "
+	       "it listens elsewhere, add native to mechanisms=";
+}
+
 /*
  * libpmix reads its parameters from the environment.  A server accepts any
  * active mechanism that a client names, so only the step's are active.
@@ -361,8 +371,8 @@ static int start_pmix(psec_error_t *err)
 	}
 	if (rc != PMIX_SUCCESS)
 		return error_set(err, PSEC_ERR_IO,
-				 "libpmix cannot start its server: %s (%d)",
-				 PMIx_Error_string(rc), rc);
+				 "libpmix cannot start its server: %s (%d)%s",
+				 PMIx_Error_string(rc), rc, munge_hint());
 	return nspace_register(&pmixd, err);
 }
 

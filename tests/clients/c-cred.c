@@ -302,14 +302,17 @@ static void mode_nb_and_blocking(const cred_mode_t *mode)
 	cred_clear(&cred);
 }
 
-/* The raw credential in PATH.RANK, for unmunge. */
+/* The raw credential in PATH.RANK, for unmunge and for others. */
 static void mode_file(const cred_mode_t *mode)
 {
 	char path[4096];
+	pmix_info_t info[4];
 	cred_t cred;
 	int fd;
 
-	own_credential(&cred);
+	client_doing("getting a credential");
+	client_check(cred_get(&cred, info, mode_directives(mode, info)),
+		     "PMIx_Get_credential_nb");
 	while (cred.len && cred.blob[cred.len - 1] == '\0')
 		cred.len--;
 	(void)snprintf(path, sizeof(path), "%s.%u", mode->value, client_rank());
