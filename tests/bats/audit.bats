@@ -74,7 +74,7 @@ record() {
 @test "a validation's record tells whose it was and what is proven" {
     audit_to /run/audit
     succeeds cred show --uid "$(id -u psecalice)"
-    [[ $(record 'select(.said.op == "validate") | .said.proven | join(" ")') == 'uid gid times' ]]
+    [[ $(record 'select(.said.op == "validate") | .said.proven | join(" ")') == 'uid gid times job' ]]
     [[ $(record .said.of.uid | sort -u) == "$(id -u psecalice)" ]]
     [[ $(record .said.of.for_uid | sort -u) == "$(id -u psecalice)" ]]
     [[ $(record .said.of.node | sort -u) == n1 ]]
