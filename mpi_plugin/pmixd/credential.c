@@ -136,6 +136,7 @@ static const cred_type_t *make_first(const cred_request_t *r,
 static void keep_facts(const cred_type_t *type, const claims_t *claims,
 		       cred_result_t *result)
 {
+	result->type = type->name;
 	result->facts.type = type->name;
 	result->facts.uid = geteuid();
 	result->facts.gid = getegid();
@@ -160,10 +161,10 @@ static bool get_work(cred_request_t *r)
 			  "UTF-8?");
 		return true;
 	}
+	result->type = r->types[0]->name; /* who is to blame, if none is made */
 	type = make_first(r, payload, result);
 	if (type)
 		keep_facts(type, &claims, result);
-	result->type = type ? type->name : r->types[0]->name;
 	if (type && cred_answer_made(type->name, &claims, cred_lifetime_s(),
 				     &result->info) != PMIX_SUCCESS)
 		cred_fail(&result->err, CRED_NOMEM,

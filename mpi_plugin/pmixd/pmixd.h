@@ -34,7 +34,7 @@ typedef struct {
 	pmix_nspace_t nspace;
 	struct event_base *base;
 	psec_t *psec;
-	step_key_t *key; /* NULL for a step without native */
+	step_key_t *key;	 /* NULL for a step without native */
 	workers_t *link_workers; /* handshakes and invitations */
 	workers_t *cred_workers; /* credentials: one must not wait for other */
 
