@@ -5,6 +5,8 @@
 
 #include "check.h"
 #include "options.h"
+#include "realm.h"
+#include "slurm_extra.h"
 
 static void free_site(psec_site_t *site)
 {
@@ -16,6 +18,8 @@ static void free_site(psec_site_t *site)
 	free(site->munge_socket);
 	free(site->ports);
 	free(site->audit);
+	free(site->job_check);
+	free(site->cluster);
 }
 
 static void expect_refusal(const char *word, const char *sentence)
@@ -76,6 +80,75 @@ static void options_take_their_values(void **state)
 	free_site(&site);
 }
 
+static void what_is_asked_of_credentials(void **state)
+{
+	char *argv[] = { (char *)"lifetime=77", (char *)"job_check=require",
+			 (char *)"job_cache=9" };
+	psec_error_t err;
+	psec_site_t site;
+
+	assert_int_equal(options_parse(&site, 0, NULL, &err), 0);
+	assert_int_equal(site.lifetime_s, 0);
+	assert_string_equal(site.job_check, "prefer");
+	assert_int_equal(site.job_cache_s, 5);
+	free_site(&site);
+	assert_int_equal(options_parse(&site, 3, argv, &err), 0);
+	assert_int_equal(site.lifetime_s, 77);
+	assert_string_equal(site.job_check, "require");
+	assert_int_equal(site.job_cache_s, 9);
+	free_site(&site);
+	expect_refusal("job_check=maybe", "off, prefer or require");
+	expect_refusal("job_check=", "option 'job_check' needs a value");
+	expect_refusal("job_cache=0", "seconds, from 1");
+	expect_refusal("lifetime=86401", "seconds, from 1");
+}
+
+/* -- slurm.conf ---------------------------------------------------------- */
+
+/* As srun and slurmstepd define it. */
+slurm_conf_t slurm_conf;
+
+static void slurm_conf_fills_in_what_is_not_said(void **state)
+{
+	psec_site_t site = { 0 };
+
+	slurm_conf = (slurm_conf_t){
+		.authinfo = (char *)"socket=/run/a,ttl=66",
+		.cluster_name = (char *)"tiny",
+		.private_data = PRIVATE_DATA_JOBS | PRIVATE_DATA_NODES,
+	};
+	assert_int_equal(realm_fill(&site), 0);
+	assert_string_equal(site.munge_socket, "/run/a");
+	assert_int_equal(site.lifetime_s, 66);
+	assert_string_equal(site.cluster, "tiny");
+	assert_int_equal(site.jobs_are_private, 1);
+	free_site(&site);
+	slurm_conf = (slurm_conf_t){ .private_data = PRIVATE_DATA_NODES };
+	site = (psec_site_t){ 0 };
+	assert_int_equal(realm_fill(&site), 0);
+	assert_null(site.munge_socket);
+	assert_int_equal(site.lifetime_s, 0);
+	assert_null(site.cluster);
+	assert_int_equal(site.jobs_are_private, 0);
+	free_site(&site);
+}
+
+static void plugstack_wins_over_slurm_conf(void **state)
+{
+	char *argv[] = { (char *)"munge_socket=/run/b", (char *)"lifetime=5" };
+	psec_error_t err;
+	psec_site_t site;
+
+	slurm_conf = (slurm_conf_t){
+		.authinfo = (char *)"socket=/run/a,ttl=66",
+	};
+	assert_int_equal(options_parse(&site, 2, argv, &err), 0);
+	assert_int_equal(realm_fill(&site), 0);
+	assert_string_equal(site.munge_socket, "/run/b");
+	assert_int_equal(site.lifetime_s, 5);
+	free_site(&site);
+}
+
 static void an_unknown_option_is_named(void **state)
 {
 	expect_refusal("frobnicate=1", "unknown option 'frobnicate'");
@@ -116,6 +189,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_options_there_are_defaults),
 		cmocka_unit_test(options_take_their_values),
+		cmocka_unit_test(what_is_asked_of_credentials),
+		cmocka_unit_test(slurm_conf_fills_in_what_is_not_said),
+		cmocka_unit_test(plugstack_wins_over_slurm_conf),
 		cmocka_unit_test(an_unknown_option_is_named),
 		cmocka_unit_test(a_bad_value_is_named_with_what_is_expected),
 	};
