@@ -2,20 +2,45 @@
 /* infolist.c - see infolist.h. */
 #include "infolist.h"
 
+#define ROOM 32 /* at first; most lists never need more */
+
 infolist_t infolist_new(void)
 {
-	infolist_t l = { PMIx_Info_list_start(), PMIX_SUCCESS };
+	infolist_t l = { NULL, 0, 0, PMIX_SUCCESS };
 
-	if (!l.list)
-		l.rc = PMIX_ERR_NOMEM;
 	return l;
+}
+
+/* Room for one more.  libpmix's own lists copy everything twice. */
+static pmix_status_t make_room(infolist_t *l)
+{
+	size_t room = l->room ? 2 * l->room : ROOM;
+	pmix_status_t rc = PMIX_SUCCESS;
+	pmix_info_t *infos;
+
+	if (l->n < l->room)
+		return PMIX_SUCCESS;
+	PMIX_INFO_CREATE(infos, room);
+	if (!infos)
+		return PMIX_ERR_NOMEM;
+	for (size_t i = 0; i < l->n && rc == PMIX_SUCCESS; i++)
+		rc = PMIx_Info_xfer(&infos[i], &l->infos[i]);
+	if (l->infos)
+		PMIX_INFO_FREE(l->infos, l->n);
+	l->infos = infos;
+	l->room = room;
+	return rc;
 }
 
 void infolist_add(infolist_t *l, const char *key, const void *value,
 		  pmix_data_type_t type)
 {
 	if (l->rc == PMIX_SUCCESS)
-		l->rc = PMIx_Info_list_add(l->list, key, value, type);
+		l->rc = make_room(l);
+	if (l->rc == PMIX_SUCCESS)
+		l->rc = PMIx_Info_load(&l->infos[l->n], key, value, type);
+	if (l->rc == PMIX_SUCCESS)
+		l->n++;
 }
 
 void infolist_u32(infolist_t *l, const char *key, uint32_t value)
@@ -57,12 +82,18 @@ void infolist_array(infolist_t *l, const char *key, infolist_t *inner)
 
 pmix_status_t infolist_take(infolist_t *l, pmix_data_array_t *out)
 {
-	pmix_status_t rc = l->rc;
+	pmix_info_t *infos = l->infos;
 
-	if (rc == PMIX_SUCCESS)
-		rc = PMIx_Info_list_convert(l->list, out);
-	if (l->list)
-		PMIx_Info_list_release(l->list);
-	l->list = NULL;
-	return rc;
+	l->infos = NULL;
+	if (l->rc == PMIX_SUCCESS && !l->n)
+		l->rc = PMIX_ERR_EMPTY;
+	if (l->rc != PMIX_SUCCESS) {
+		if (infos)
+			PMIX_INFO_FREE(infos, l->n);
+		return l->rc;
+	}
+	out->type = PMIX_INFO;
+	out->size = l->n;
+	out->array = infos;
+	return PMIX_SUCCESS;
 }

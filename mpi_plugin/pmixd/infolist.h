@@ -12,7 +12,8 @@
 #include <pmix.h>
 
 typedef struct {
-	void *list;
+	pmix_info_t *infos; /* N of them, ROOM for more */
+	size_t n, room;
 	pmix_status_t rc;
 } infolist_t;
 
@@ -30,8 +31,8 @@ void infolist_rank(infolist_t *l, const char *key, pmix_rank_t value);
 void infolist_array(infolist_t *l, const char *key, infolist_t *inner);
 
 /*
- * Take the finished array and free the list.  Release OUT with
- * PMIX_DATA_ARRAY_DESTRUCT.
+ * Take the finished array, which may not be empty; the list is used up.
+ * Release OUT with PMIX_DATA_ARRAY_DESTRUCT.
  */
 pmix_status_t infolist_take(infolist_t *l, pmix_data_array_t *out);
 
