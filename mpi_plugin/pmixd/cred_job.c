@@ -31,6 +31,11 @@ bool cred_job_ask(cred_request_t *r, void (*done)(job_query_t *q))
 	q->word = JOB_UNCONFIRMED;
 	if (pmixd.conf.job_check == JOB_CHECK_OFF)
 		return true;
+	/* psec(1) makes such ones outside of jobs. */
+	if (!q->job_id) {
+		(void)snprintf(q->why, sizeof(q->why), "it names no job");
+		return true;
+	}
 	if (!is_ours(&facts->claims)) {
 		(void)snprintf(q->why, sizeof(q->why),
 			       "job %u is of the cluster '%.64s', not of this "
