@@ -23,7 +23,8 @@
  *             then goes straight to the host).  "fresh" tells that it did: a
  *             value changed in the meantime came changed.
  * cred        A credential got, and the same validated on the same node, by
- *             rank 0 alone.  Two lines: "get" and "validate".
+ *             rank 0 alone; and two empty requests, in turn with them.  Three
+ *             lines: "get", "validate" and "empties", the two together.
  * empty       A request that the server answers from its own memory, by rank
  *             0 alone: PMIx_Get of a reserved key that was not registered.
  *             The floor of everything above.
@@ -31,7 +32,7 @@
  *             --seconds: pairs in a second ("samples":[N]).
  *
  * With --type T, cred and rate are about credentials of type T; the lines'
- * names are "get-T", "validate-T" and "rate-T".
+ * names are "get-T", "validate-T", "empties-T" and "rate-T".
  */
 #include "client.h"
 
@@ -384,26 +385,41 @@ static void one_pair(int64_t *get_us, int64_t *validate_us)
 	cred_clear(&answer);
 }
 
+static int64_t one_empty(void)
+{
+	pmix_proc_t me = client_proc(client_rank());
+	pmix_value_t *value = NULL;
+	int64_t start = now_us();
+
+	if (PMIx_Get(&me, "pmix.c-bench", NULL, 0, &value) == PMIX_SUCCESS)
+		client_fail("a key that nobody registered was found");
+	return now_us() - start;
+}
+
 static void bench_cred(void)
 {
 	int64_t *get = new_samples(), *validate = new_samples();
-	int64_t get_us, validate_us;
+	int64_t *empties = new_samples(), get_us, validate_us, empties_us;
 	long i;
 
 	for (i = -warmup; client_rank() == 0 && i < iters; i++) {
 		one_pair(&get_us, &validate_us);
+		empties_us = one_empty() + one_empty();
 		if (i >= 0) {
 			get[i] = get_us;
 			validate[i] = validate_us;
+			empties[i] = empties_us;
 		}
 	}
 	if (client_rank() == 0) {
 		print_samples(of_type("get"), get, iters, "");
 		print_samples(of_type("validate"), validate, iters, "");
+		print_samples(of_type("empties"), empties, iters, "");
 	}
 	fence_all(false);
 	free(get);
 	free(validate);
+	free(empties);
 }
 
 typedef struct {
@@ -446,20 +462,13 @@ static void bench_rate(void)
 
 static void bench_empty(void)
 {
-	int64_t *samples = new_samples();
-	pmix_proc_t me = client_proc(client_rank());
-	pmix_value_t *value;
-	int64_t start;
+	int64_t *samples = new_samples(), us;
 	long i;
 
 	for (i = -warmup; client_rank() == 0 && i < iters; i++) {
-		value = NULL;
-		start = now_us();
-		if (PMIx_Get(&me, "pmix.c-bench", NULL, 0, &value) ==
-		    PMIX_SUCCESS)
-			client_fail("a key that nobody registered was found");
+		us = one_empty();
 		if (i >= 0)
-			samples[i] = now_us() - start;
+			samples[i] = us;
 	}
 	if (client_rank() == 0)
 		print_samples(what, samples, iters, "");
