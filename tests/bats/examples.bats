@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The examples of doc/examples that get and validate credentials: in C, C++ and
+# Python, in steps, jobs and accounts that differ, each with each other's.
+
+# bats and common.bash set variables; what is in single quotes is for the
+# shells of tasks and nodes.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
+
+load common
+
+setup_file() {
+    own_cluster --nodes 2
+    local dir
+    dir=$(cluster_dir)/shared/bin
+    cp "$psec_build"/doc/examples/credential_{file,nb,cxx} "$dir"
+    cp "$psec_repo/doc/examples/credential.py" "$dir"
+    # For both users.
+    mkdir -m 1777 "$(cluster_dir)/shared/work"
+}
+
+teardown_file() {
+    cluster_down
+}
+
+setup() {
+    alice=$(id -u psecalice) bob=$(id -u psecbob)
+    # Without PMIx's binding a Python program can still have one validated.
+    makers=(credential_file credential_cxx)
+    python=1
+    /usr/bin/python3 -W ignore -c 'import pmix' || python=0
+    (( ! python )) || makers+=(credential.py)
+}
+
+teardown() {
+    end_steps
+    rm -rf -- "$(cluster_dir)"/shared/work/*
+}
+
+# with USER NODE COMMAND...: a step of USER's; psec is in its PATH.
+with() {
+    local user=$1 node=$2
+    shift 2
+    srun_as "$user" --mpi=pmix -N1 -n1 -w "$node" \
+        env "PATH=$(readlink -f -- "$PSEC_INSTALL")/bin:/usr/bin:/bin" "$@"
+}
+
+@test "C: calls that do not block, with directives" {
+    succeeds with psecalice n0 bin/credential_nb
+    says 'made: pmix.sec.ctype=munge'
+    says 'made: psec.lifetime=300'
+    says "made: psec.for_uid=$alice"
+    says "valid: pmix.euid=$alice"
+    says 'valid: psec.proven=pmix.euid,'
+    says 'valid: psec.stated='
+    succeeds with psecalice n0 bin/credential_nb foo,munge 5
+    refuses with psecalice n0 bin/credential_nb foo
+    says 'PMIx_Get_credential_nb: '
+}
+
+@test "C, C++ and Python read each other's credentials" {
+    local maker reader
+    for maker in "${makers[@]}"; do
+        for reader in credential_file credential_cxx credential.py; do
+            succeeds with psecalice n0 "bin/$maker" get work/cred
+            succeeds with psecalice n1 "bin/$reader" check work/cred "$alice"
+            [[ $output == *"$alice"* ]]
+            [[ $(stat -c %a "$(cluster_dir)/shared/work/cred") == 600 ]]
+            rm -- "$(cluster_dir)/shared/work/cred"
+        done
+    done
+}
+
+@test "a service of another user's validates a job's credentials" {
+    local reader
+    for reader in credential_file credential_cxx credential.py; do
+        succeeds with psecalice n0 bin/credential_file get work/cred
+        # How it is handed over is not PMIx's business.
+        cp -- "$(cluster_dir)/shared/work/cred" "$(cluster_dir)/shared/work/for-bob"
+        chown psecbob "$(cluster_dir)/shared/work/for-bob"
+        succeeds with psecbob n1 "bin/$reader" check work/for-bob "$alice"
+        [[ $output == *"$alice"* ]]
+        succeeds with psecalice n0 bin/credential_file get work/cred
+        cp -- "$(cluster_dir)/shared/work/cred" "$(cluster_dir)/shared/work/for-bob"
+        refuses with psecbob n1 "bin/$reader" check work/for-bob "$bob"
+        says "it is of uid $alice, expected was uid $bob"
+    done
+}
+
+@test "a credential is refused the second time, by each" {
+    local reader
+    for reader in credential_file credential_cxx credential.py; do
+        succeeds with psecalice n0 bin/credential_file get work/cred
+        succeeds with psecalice n0 "bin/$reader" check work/cred "$alice"
+        refuses with psecalice n0 "bin/$reader" check work/cred "$alice"
+        says '(replayed)'
+    done
+}
+
+@test "the binding for Python gets credentials in a batch job" {
+    (( python )) || skip 'there is no package python3-pmix here'
+    cat > "$(cluster_dir)/shared/work/py.sbatch" << SCRIPT
+#!/bin/bash
+#SBATCH -N2 --ntasks-per-node=1 -o work/py.out
+export PATH=$(readlink -f -- "$PSEC_INSTALL")/bin:\$PATH
+srun --mpi=pmix -N1 -n1 -w n0 bin/credential.py get work/batch &&
+    srun --mpi=pmix -N1 -n1 -w n1 bin/credential.py check work/batch "\$(id -u)"
+SCRIPT
+    succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait work/py.sbatch
+    succeeds cat "$(cluster_dir)/shared/work/py.out"
+    says "uid $alice (proven)"
+}
