@@ -148,16 +148,14 @@ static void check_has(const char *list, const char *name)
 /* What works here (all but "empty" and what is absent), in order. */
 static void check_server_list(psec_t *psec, const char *allowed)
 {
-	char out[PSEC_LIST_MAX + 1], want[32] = "";
+	static const char *const works[] = { "", "token", "clear",
+					     "token,clear" };
+	const char *want = works[psec_list_has(allowed, "token") +
+				 2 * psec_list_has(allowed, "clear")];
+	char out[PSEC_LIST_MAX + 1];
 	psec_error_t err;
 	psec_code_t rc;
 
-	if (psec_list_has(allowed, "token"))
-		strcat(want, "token,");
-	if (psec_list_has(allowed, "clear"))
-		strcat(want, "clear,");
-	if (want[0])
-		want[strlen(want) - 1] = '\0';
 	rc = psec_server_list(psec, allowed, out, sizeof(out), &err);
 	if (rc) {
 		must_be_told(rc, &err);
