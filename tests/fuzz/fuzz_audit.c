@@ -36,7 +36,9 @@ static void keep(const char *fmt, va_list ap)
 	written.n++;
 }
 
-/* Instead of the C library's; its header makes one of the other. */
+/* Instead of the C library's; its header makes one of another. */
+void __vsyslog_chk(int priority, int flag, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 void syslog(int priority, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void __syslog_chk(int priority, int flag, const char *fmt, ...)
@@ -49,6 +51,11 @@ void syslog(int priority, const char *fmt, ...)
 	va_start(ap, fmt);
 	keep(fmt, ap);
 	va_end(ap);
+}
+
+void __vsyslog_chk(int priority, int flag, const char *fmt, va_list ap)
+{
+	keep(fmt, ap);
 }
 
 void __syslog_chk(int priority, int flag, const char *fmt, ...)

@@ -8,6 +8,7 @@
  * libmunge below stands in.
  */
 #include <munge.h>
+#include <stdarg.h>
 #include <time.h>
 
 #include "fuzz.h"

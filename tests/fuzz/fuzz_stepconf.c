@@ -21,22 +21,22 @@
 /* -- hostlists: names and commas; the real ones are Slurm's -----------------
  */
 
-typedef __typeof__(slurm_hostlist_create(NULL)) list_t;
+typedef __typeof__(slurm_hostlist_create(NULL)) names_ptr_t;
 
 struct names {
 	char *copy, *next;
 };
 
-list_t slurm_hostlist_create(const char *text)
+names_ptr_t slurm_hostlist_create(const char *text)
 {
 	struct names *names = malloc(sizeof(*names));
 
 	MUST(names);
 	names->copy = names->next = fuzz_string(text, strlen(text));
-	return (list_t)names;
+	return (names_ptr_t)names;
 }
 
-char *slurm_hostlist_shift(list_t list)
+char *slurm_hostlist_shift(names_ptr_t list)
 {
 	struct names *names = (struct names *)list;
 	char *name = strsep(&names->next, ",");
@@ -44,7 +44,7 @@ char *slurm_hostlist_shift(list_t list)
 	return name ? fuzz_string(name, strlen(name)) : NULL;
 }
 
-void slurm_hostlist_destroy(list_t list)
+void slurm_hostlist_destroy(names_ptr_t list)
 {
 	struct names *names = (struct names *)list;
 
