@@ -181,6 +181,39 @@ static bool set(psec_site_t *site, const struct option *opt, const char *value)
 	return true;
 }
 
+/* Is a value of KIND kept as a copy of its text? */
+static bool is_text(kind_t kind)
+{
+	switch (kind) {
+	case PATH:
+	case MECHS:
+	case PRIORITIES:
+	case PORTS:
+	case AUDIT:
+	case JOB_CHECK:
+		return true;
+	case LEVEL:
+	case SECONDS:
+	case COUNT:
+		break;
+	}
+	return false;
+}
+
+void options_free(psec_site_t *site)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		char **field = (char **)((char *)site + options[i].offset);
+
+		if (!is_text(options[i].kind))
+			continue;
+		free(*field);
+		*field = NULL;
+	}
+	free(site->cluster); /* no option: slurm.conf says it (realm.c) */
+	site->cluster = NULL;
+}
+
 static int refuse(psec_error_t *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 static int refuse(psec_error_t *err, const char *fmt, ...)

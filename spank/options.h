@@ -12,9 +12,12 @@
 /*
  * Fill SITE with the defaults, then with the words of ARGV.  A word without
  * a known key or with a bad value fails; the sentence names it.  Strings are
- * malloc()ed; they are the caller's in any case.
+ * malloc()ed; they are the caller's in any case, see options_free().
  */
 int options_parse(psec_site_t *site, int argc, char *const argv[],
 		  psec_error_t *err);
+
+/* Free the strings of SITE and set them to NULL. */
+void options_free(psec_site_t *site);
 
 #endif

@@ -69,18 +69,6 @@ static void check_site(const psec_site_t *site)
 	MUST(site->timeout_s >= 1 && site->timeout_s <= 86400);
 }
 
-static void free_site(psec_site_t *site)
-{
-	free(site->mechanisms);
-	free(site->priorities);
-	free(site->pmixd);
-	free(site->mechdir);
-	free(site->stepdir);
-	free(site->munge_socket);
-	free(site->ports);
-	free(site->audit);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	feed_t feed = { data, size };
@@ -95,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_site(&site);
 	else
 		must_be_told(PSEC_ERR_ARG, &err);
-	free_site(&site);
+	options_free(&site);
 	while (n > 0)
 		free(words[--n]);
 	return 0;

@@ -8,20 +8,6 @@
 #include "realm.h"
 #include "slurm_extra.h"
 
-static void free_site(psec_site_t *site)
-{
-	free(site->mechanisms);
-	free(site->priorities);
-	free(site->pmixd);
-	free(site->mechdir);
-	free(site->stepdir);
-	free(site->munge_socket);
-	free(site->ports);
-	free(site->audit);
-	free(site->job_check);
-	free(site->cluster);
-}
-
 static void expect_refusal(const char *word, const char *sentence)
 {
 	char *argv[] = { (char *)(uintptr_t)word };
@@ -30,7 +16,7 @@ static void expect_refusal(const char *word, const char *sentence)
 
 	assert_refused(options_parse(&site, 1, argv, &err) ? err.code : PSEC_OK,
 		       &err, PSEC_ERR_ARG, sentence);
-	free_site(&site);
+	options_free(&site);
 }
 
 static void without_options_there_are_defaults(void **state)
@@ -48,7 +34,7 @@ static void without_options_there_are_defaults(void **state)
 	assert_string_equal(site.audit, "off");
 	assert_true(site.audit_rate > 0 && site.audit_size_mb > 0);
 	assert_true(site.start_timeout_s > 0 && site.timeout_s > 0);
-	free_site(&site);
+	options_free(&site);
 }
 
 static void options_take_their_values(void **state)
@@ -77,7 +63,7 @@ static void options_take_their_values(void **state)
 	assert_string_equal(site.audit, "/var/log/psec");
 	assert_int_equal(site.audit_rate, 7);
 	assert_int_equal(site.audit_size_mb, 1);
-	free_site(&site);
+	options_free(&site);
 }
 
 static void what_is_asked_of_credentials(void **state)
@@ -91,12 +77,12 @@ static void what_is_asked_of_credentials(void **state)
 	assert_int_equal(site.lifetime_s, 0);
 	assert_string_equal(site.job_check, "prefer");
 	assert_int_equal(site.job_cache_s, 5);
-	free_site(&site);
+	options_free(&site);
 	assert_int_equal(options_parse(&site, 3, argv, &err), 0);
 	assert_int_equal(site.lifetime_s, 77);
 	assert_string_equal(site.job_check, "require");
 	assert_int_equal(site.job_cache_s, 9);
-	free_site(&site);
+	options_free(&site);
 	expect_refusal("job_check=maybe", "off, prefer or require");
 	expect_refusal("job_check=", "option 'job_check' needs a value");
 	expect_refusal("job_cache=0", "seconds, from 1");
@@ -122,7 +108,7 @@ static void slurm_conf_fills_in_what_is_not_said(void **state)
 	assert_int_equal(site.lifetime_s, 66);
 	assert_string_equal(site.cluster, "tiny");
 	assert_int_equal(site.jobs_are_private, 1);
-	free_site(&site);
+	options_free(&site);
 	slurm_conf = (slurm_conf_t){ .private_data = PRIVATE_DATA_NODES };
 	site = (psec_site_t){ 0 };
 	assert_int_equal(realm_fill(&site), 0);
@@ -130,7 +116,7 @@ static void slurm_conf_fills_in_what_is_not_said(void **state)
 	assert_int_equal(site.lifetime_s, 0);
 	assert_null(site.cluster);
 	assert_int_equal(site.jobs_are_private, 0);
-	free_site(&site);
+	options_free(&site);
 }
 
 static void plugstack_wins_over_slurm_conf(void **state)
@@ -146,7 +132,7 @@ static void plugstack_wins_over_slurm_conf(void **state)
 	assert_int_equal(realm_fill(&site), 0);
 	assert_string_equal(site.munge_socket, "/run/b");
 	assert_int_equal(site.lifetime_s, 5);
-	free_site(&site);
+	options_free(&site);
 }
 
 static void an_unknown_option_is_named(void **state)
