@@ -57,8 +57,11 @@ __attribute__((visibility("default"))) int accept(int fd, __SOCKADDR_ARG addr,
 	uid_t uid = 0;
 	int conn = accept4(fd, addr, len, SOCK_CLOEXEC);
 
-	if (conn < 0)
+	if (conn < 0) {
+		if (errno == ECONNABORTED)
+			errno = EAGAIN;
 		return conn;
+	}
 	atomic_store(&in_use, true);
 	if (psec_peer_uid(conn, &uid, &err) == PSEC_OK) {
 		if (uid == geteuid())
@@ -71,7 +74,11 @@ __attribute__((visibility("default"))) int accept(int fd, __SOCKADDR_ARG addr,
 	} else {
 		refuse(conn, err.text);
 	}
-	/* As if he had hung up before he was let in: libpmix goes on. */
-	errno = ECONNABORTED;
+	/*
+	 * As if nobody were there.  It is the one error after which every
+	 * libpmix goes on: 4.2 stops listening after EINTR, and 5.0 and 6.0
+	 * close their socket after ECONNABORTED.
+	 */
+	errno = EAGAIN;
 	return -1;
 }
