@@ -12,9 +12,14 @@
  * Nothing else in this process calls accept(): our own listeners use
  * accept4() and authenticate with libpsec.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,6 +33,11 @@
 static lograte_t rate;
 static unsigned long refused;
 static atomic_bool in_use;
+
+/* Where door_test() comes from, in network order; 0: it does not. */
+static atomic_uint knocking_port;
+
+#define KNOCK_MS 10000 /* a busy node */
 
 bool door_in_use(void)
 {
@@ -49,6 +59,28 @@ static void refuse(int fd, const char *who)
 			  who, refused);
 }
 
+typedef union {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+} address_t;
+
+static in_port_t port_of(const address_t *addr)
+{
+	return addr->any.sa_family == AF_INET6 ? addr->in6.sin6_port
+					       : addr->in.sin_port;
+}
+
+static bool is_knock(int conn)
+{
+	unsigned port = atomic_load(&knocking_port);
+	address_t peer = { .any.sa_family = AF_UNSPEC };
+	socklen_t len = sizeof(peer);
+
+	return port && getpeername(conn, &peer.any, &len) == 0 &&
+	       port_of(&peer) == port;
+}
+
 __attribute__((visibility("default"))) int accept(int fd, __SOCKADDR_ARG addr,
 						  socklen_t *restrict len)
 {
@@ -63,7 +95,9 @@ __attribute__((visibility("default"))) int accept(int fd, __SOCKADDR_ARG addr,
 		return conn;
 	}
 	atomic_store(&in_use, true);
-	if (psec_peer_uid(conn, &uid, &err) == PSEC_OK) {
+	if (is_knock(conn)) {
+		close(conn);
+	} else if (psec_peer_uid(conn, &uid, &err) == PSEC_OK) {
 		if (uid == geteuid())
 			return conn;
 		snprintf(who, sizeof(who),
@@ -81,4 +115,69 @@ __attribute__((visibility("default"))) int accept(int fd, __SOCKADDR_ARG addr,
 	 */
 	errno = EAGAIN;
 	return -1;
+}
+
+/* libpmix's own notation: "NAME;tcp4://ADDRESS:PORT", or tcp6. */
+static bool read_uri(const char *uri, address_t *addr, socklen_t *len)
+{
+	char host[INET6_ADDRSTRLEN];
+	const char *start = strstr(uri, "tcp"), *colon = strrchr(uri, ':');
+	long port = colon ? strtol(colon + 1, NULL, 10) : 0;
+	size_t n;
+
+	if (!start || strncmp(start + 4, "://", 3) != 0 || port < 1 ||
+	    port > UINT16_MAX || colon < start + 7)
+		return false;
+	n = (size_t)(colon - start) - 7;
+	if (n >= sizeof(host))
+		return false;
+	memcpy(host, start + 7, n);
+	host[n] = '\0';
+	memset(addr, 0, sizeof(*addr));
+	if (start[3] == '6') {
+		addr->in6.sin6_family = AF_INET6;
+		addr->in6.sin6_port = htons((uint16_t)port);
+		*len = sizeof(addr->in6);
+		return inet_pton(AF_INET6, host, &addr->in6.sin6_addr) == 1;
+	}
+	addr->in.sin_family = AF_INET;
+	addr->in.sin_port = htons((uint16_t)port);
+	*len = sizeof(addr->in);
+	return inet_pton(AF_INET, host, &addr->in.sin_addr) == 1;
+}
+
+/* accept() must know our port before it sees us, hence bind(). */
+static int knock(int fd, const address_t *to, socklen_t len)
+{
+	address_t from = *to;
+
+	if (from.any.sa_family == AF_INET6)
+		from.in6.sin6_port = 0;
+	else
+		from.in.sin_port = 0;
+	if (bind(fd, &from.any, len) != 0 ||
+	    getsockname(fd, &from.any, &len) != 0)
+		return -1;
+	atomic_store(&knocking_port, port_of(&from));
+	return connect(fd, &to->any, len);
+}
+
+bool door_test(const char *uri)
+{
+	address_t to;
+	socklen_t len;
+	struct pollfd pfd = { .events = POLLIN };
+
+	if (!read_uri(uri, &to, &len))
+		return false;
+	pfd.fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (pfd.fd < 0)
+		return false;
+	/* accept() hangs up at once; libpmix would wait for a greeting. */
+	if (knock(pfd.fd, &to, len) == 0)
+		while (poll(&pfd, 1, KNOCK_MS) < 0 && errno == EINTR)
+			;
+	atomic_store(&knocking_port, 0);
+	close(pfd.fd);
+	return door_in_use();
 }

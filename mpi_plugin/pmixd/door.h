@@ -12,4 +12,12 @@
  */
 bool door_in_use(void);
 
+/*
+ * Connect to libpmix's listener, of which URI (the value of a task's
+ * PMIX_SERVER_URI...) tells the address, and see whether that comes through
+ * our accept(), which keeps this one connection from libpmix.  False: it does
+ * not, or there was none.  Blocks for 10 s at most.
+ */
+bool door_test(const char *uri);
+
 #endif

@@ -28,6 +28,7 @@
 #include "cred_note.h"
 #include "deadline.h"
 #include "dmodex.h"
+#include "door.h"
 #include "error.h"
 #include "host.h"
 #include "infolist.h"
@@ -147,6 +148,26 @@ static void order_mechs(void)
 	plog_debug("mechanisms, best first: %s", list);
 }
 
+/* The only one whose proofs hold between nodes. */
+#define LINK_MECH "munge"
+
+/* Without munge the links of several nodes would only fail after timeout=. */
+static int mech_fails(const char *name, const psec_error_t *why,
+		      psec_error_t *err)
+{
+	const char *node = pmixd_node_name(pmixd.conf.node);
+
+	if (pmixd.conf.nnodes > 1 && !strcmp(name, LINK_MECH))
+		return error_set(err, why->code,
+				 "a step of several nodes needs the mechanism "
+				 "%s for its links, and on node %s it does not "
+				 "work: %s",
+				 name, node, why->text);
+	plog_info("mechanism %s does not work on node %s: %s", name, node,
+		  why->text);
+	return 0;
+}
+
 static int create_psec(psec_error_t *err)
 {
 	psec_options_t opt = {
@@ -184,9 +205,8 @@ static int open_psec(psec_error_t *err)
 			working++;
 			continue;
 		}
-		plog_info("mechanism %s does not work on node %s: %s",
-			  mech.name, pmixd_node_name(pmixd.conf.node),
-			  why.text);
+		if (mech_fails(mech.name, &why, err) != 0)
+			return -1;
 		last = why;
 	}
 	if (working)
@@ -247,7 +267,7 @@ static int start_links(psec_error_t *err)
 		.lock = &pmixd.lock,
 		.workers = pmixd.link_workers,
 		.psec = pmixd.psec,
-		.mechs = "munge",
+		.mechs = LINK_MECH,
 		.uid = geteuid(),
 		.job_id = pmixd.conf.job_id,
 		.step_id = pmixd.conf.step_id,
@@ -262,12 +282,11 @@ static int start_links(psec_error_t *err)
 	};
 	size_t n;
 
-	if (!psec_list_has(pmixd.conf.mechs, "munge"))
+	if (!psec_list_has(pmixd.conf.mechs, LINK_MECH))
 		return error_set(err, PSEC_ERR_NO_MECH,
 				 "a step of several nodes needs the mechanism "
-				 "munge for its links, and this one has only "
-				 "'%s'",
-				 pmixd.conf.mechs);
+				 "%s for its links, and this one has only '%s'",
+				 LINK_MECH, pmixd.conf.mechs);
 	slurm_ready();
 	cfg.wire_fd = open_wire(path, sizeof(path), err);
 	if (cfg.wire_fd < 0)
@@ -376,6 +395,27 @@ static int start_pmix(psec_error_t *err)
 	return nspace_register(&pmixd, err);
 }
 
+/*
+ * libpmix's native believes what a client says of himself, so it takes the
+ * door before it.  That this libpmix comes through it is tried and not
+ * assumed: a later one might accept connections by other means.
+ */
+static int check_door(psec_error_t *err)
+{
+	char uri[256];
+
+	if (!psec_list_has(pmixd.conf.mechs, "native"))
+		return 0;
+	if (nspace_uri(&pmixd, uri, sizeof(uri)) == 0 && door_test(uri))
+		return 0;
+	return error_set(err, PSEC_ERR_UNAVAILABLE,
+			 "this libpmix accepts connections past psec-pmixd "
+			 "(at '%s'), so the mechanism native would let other "
+			 "users in: set mechanisms=munge in plugstack.conf, or "
+			 "use --psec=munge",
+			 uri);
+}
+
 static int start(psec_error_t *err)
 {
 	if (check_privileges(err) != 0 || read_conf(err) != 0)
@@ -389,7 +429,7 @@ static int start(psec_error_t *err)
 		start_alone();
 	else if (start_links(err) != 0)
 		return -1;
-	if (start_pmix(err) != 0)
+	if (start_pmix(err) != 0 || check_door(err) != 0)
 		return -1;
 	return nspace_send_blocks(&pmixd, err);
 }

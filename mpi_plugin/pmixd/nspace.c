@@ -251,6 +251,22 @@ static void free_env(char **env)
 	free(env);
 }
 
+int nspace_uri(const pmixd_t *d, char *uri, size_t size)
+{
+	static const char name[] = "PMIX_SERVER_URI";
+	pmix_proc_t proc;
+	char **env = NULL;
+
+	PMIX_LOAD_PROCID(&proc, d->nspace, d->conf.ranks[0]);
+	uri[0] = '\0';
+	if (PMIx_server_setup_fork(&proc, &env) == PMIX_SUCCESS)
+		for (char **p = env; p && *p; p++)
+			if (!strncmp(*p, name, sizeof(name) - 1))
+				snprintf(uri, size, "%s", strchr(*p, '=') + 1);
+	free_env(env);
+	return uri[0] ? 0 : -1;
+}
+
 int nspace_send_blocks(const pmixd_t *d, psec_error_t *err)
 {
 	pmix_proc_t proc;

@@ -11,6 +11,9 @@
 /* Register everything; blocks.  0, or -1 with a sentence. */
 int nspace_register(const pmixd_t *d, psec_error_t *err);
 
+/* Where libpmix listens, as its clients are told.  0, or -1. */
+int nspace_uri(const pmixd_t *d, char *uri, size_t size);
+
 /* Send slurmstepd the environment block of each local task. */
 int nspace_send_blocks(const pmixd_t *d, psec_error_t *err);
 
