@@ -51,6 +51,11 @@ EXPORT void psec_step_hooks(void (*tasks_over)(int all_killed),
 	step_over_fn = step_over;
 }
 
+EXPORT int psec_step_has_server(void)
+{
+	return tasks_over_fn != NULL;
+}
+
 EXPORT void psec_step_task_exited(int killed)
 {
 	if (killed)

@@ -40,6 +40,8 @@ typedef struct {
 	/* From slurm.conf; spank/realm.c. */
 	char *cluster;	      /* its name; NULL: not known */
 	int jobs_are_private; /* PrivateData=jobs */
+	int probe;	     /* 1: look what works where the tasks run */
+	int probe_keep;	     /* 1: a list of which nothing works is kept */
 } psec_site_t;
 
 typedef struct {
@@ -55,6 +57,7 @@ typedef struct {
 	uint32_t nlocal;  /* tasks on this node */
 	uint32_t *ranks;  /* global rank of each local task */
 	char *user_mechs; /* srun --psec=LIST as typed, or NULL */
+	int user_probe;	  /* srun --psec-probe: 1 on, -1 off, 0 not given */
 	psec_site_t site;
 } psec_step_t;
 
@@ -74,6 +77,9 @@ void psec_step_set(psec_step_t *step);
  */
 void psec_step_hooks(void (*tasks_over)(int all_killed),
 		     void (*step_over)(void));
+
+/* Has mpi_pmix.so done that, and so started a PMIx server for this step? */
+int psec_step_has_server(void);
 
 /* spank_psec.so: one more local task has ended; KILLED: by a signal. */
 void psec_step_task_exited(int killed);

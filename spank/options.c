@@ -20,7 +20,9 @@ typedef enum {
 	LEVEL,
 	SECONDS,
 	COUNT,
-	JOB_CHECK
+	JOB_CHECK,
+	SWITCH,
+	EMPTY
 } kind_t;
 
 /* Every option once: key, kind, place and default. */
@@ -30,7 +32,8 @@ static const struct option {
 	size_t offset;
 	const char *dflt; /* NULL: none */
 } options[] = {
-	{ "mechanisms", MECHS, offsetof(psec_site_t, mechanisms), "munge" },
+	{ "mechanisms", MECHS, offsetof(psec_site_t, mechanisms),
+	  "munge,native" },
 	{ "priorities", PRIORITIES, offsetof(psec_site_t, priorities), NULL },
 	{ "pmixd", PATH, offsetof(psec_site_t, pmixd), PSEC_PMIXD },
 	{ "mechdir", PATH, offsetof(psec_site_t, mechdir), PSEC_MECHDIR },
@@ -47,6 +50,8 @@ static const struct option {
 	{ "lifetime", SECONDS, offsetof(psec_site_t, lifetime_s), NULL },
 	{ "job_check", JOB_CHECK, offsetof(psec_site_t, job_check), "prefer" },
 	{ "job_cache", SECONDS, offsetof(psec_site_t, job_cache_s), "5" },
+	{ "probe", SWITCH, offsetof(psec_site_t, probe), "on" },
+	{ "probe_empty", EMPTY, offsetof(psec_site_t, probe_keep), "fail" },
 };
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -62,6 +67,25 @@ static bool parse_level(const char *value, int *level)
 			return true;
 		}
 	return false;
+}
+
+int options_switch(const char *value)
+{
+	if (!strcmp(value, "on"))
+		return 1;
+	return strcmp(value, "off") != 0 ? -1 : 0;
+}
+
+static bool parse_switch(const char *value, int *on)
+{
+	*on = options_switch(value);
+	return *on >= 0;
+}
+
+static bool parse_empty(const char *value, int *keep)
+{
+	*keep = !strcmp(value, "keep");
+	return *keep || !strcmp(value, "fail");
 }
 
 static bool parse_int(const char *value, long min, long max, char end,
@@ -130,6 +154,10 @@ static const char *expected(kind_t kind)
 		return "a number from 1 to 1000000";
 	case JOB_CHECK:
 		return "off, prefer or require";
+	case SWITCH:
+		return "on or off";
+	case EMPTY:
+		return "fail or keep";
 	case SECONDS:
 		break;
 	}
@@ -148,6 +176,10 @@ static bool set(psec_site_t *site, const struct option *opt, const char *value)
 		return parse_int(value, 1, 86400, '\0', NULL, field);
 	case COUNT:
 		return parse_int(value, 1, 1000000, '\0', NULL, field);
+	case SWITCH:
+		return parse_switch(value, field);
+	case EMPTY:
+		return parse_empty(value, field);
 	case PATH:
 		if (value[0] != '/')
 			return false;
@@ -195,6 +227,8 @@ static bool is_text(kind_t kind)
 	case LEVEL:
 	case SECONDS:
 	case COUNT:
+	case SWITCH:
+	case EMPTY:
 		break;
 	}
 	return false;

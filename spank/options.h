@@ -20,4 +20,7 @@ int options_parse(psec_site_t *site, int argc, char *const argv[],
 /* Free the strings of SITE and set them to NULL. */
 void options_free(psec_site_t *site);
 
+/* 1 for "on", 0 for "off", -1 for anything else. */
+int options_switch(const char *value);
+
 #endif

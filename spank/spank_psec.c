@@ -4,7 +4,8 @@
  * which mechanisms may its tasks use (PMIX_SECURITY_MODE, RFC0011).
  *
  * The site's list comes from plugstack.conf.  A user can narrow it with
- * srun --psec=LIST, never widen it.  Works with any MPI plugin and in batch
+ * srun --psec=LIST, never widen it.  What does not work where a task runs is
+ * dropped from its list (probe.h).  Works with any MPI plugin and in batch
  * steps; then only the environment matters.  See spank(8).
  */
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <slurm/slurm.h>
 #include <slurm/spank.h>
 
+#include "mode.h"
 #include "options.h"
 #include "psec.h"
 #include "realm.h"
@@ -26,6 +28,7 @@ SPANK_PLUGIN(psec, 1)
 static struct {
 	psec_site_t site;
 	char *user_mechs; /* --psec=LIST */
+	int user_probe;	  /* --psec-probe, as in the record */
 } self;
 
 /* Longer lists are refused by libpsec as well; root copies, never reads. */
@@ -50,15 +53,47 @@ static int take_user_list(int val, const char *list_arg, int remote)
 	return self.user_mechs ? 0 : -1;
 }
 
-static struct spank_option user_option = {
-	.name = (char *)"psec",
-	.arginfo = (char *)"LIST",
-	.usage = (char *)"[psec] use only these security mechanisms (names "
-			 "separated by commas), of those that the site allows",
-	.has_arg = 1,
-	.val = 0,
-	.cb = take_user_list,
+static int take_user_probe(int val, const char *arg, int remote)
+{
+	int on = arg ? options_switch(arg) : -1;
+
+	if (on < 0) {
+		slurm_error("psec: --psec-probe must be on or off");
+		return -1;
+	}
+	self.user_probe = on ? 1 : -1;
+	return 0;
+}
+
+static struct spank_option user_options[] = {
+	{
+		.name = (char *)"psec",
+		.arginfo = (char *)"LIST",
+		.usage = (char *)"[psec] use only these security mechanisms "
+				 "(names separated by commas), of those that "
+				 "the site allows",
+		.has_arg = 1,
+		.cb = take_user_list,
+	},
+	{
+		.name = (char *)"psec-probe",
+		.arginfo = (char *)"on|off",
+		.usage = (char *)"[psec] find out which mechanisms work where "
+				 "the tasks run, and use only these",
+		.has_arg = 1,
+		.cb = take_user_probe,
+	},
 };
+
+static int register_options(spank_t sp)
+{
+	for (size_t i = 0; i < sizeof(user_options) / sizeof(user_options[0]);
+	     i++)
+		if (spank_option_register(sp, &user_options[i]) !=
+		    ESPANK_SUCCESS)
+			return -1;
+	return 0;
+}
 
 /* The site's list, narrowed by the user's.  Runs as the user. */
 static int allowed_list(const psec_site_t *site, const char *user, char *list,
@@ -125,6 +160,7 @@ static void hand_over(psec_step_t *step)
 {
 	step->site = self.site;
 	step->user_mechs = self.user_mechs;
+	step->user_probe = self.user_probe;
 	memset(&self, 0, sizeof(self));
 	psec_step_set(step);
 }
@@ -168,9 +204,7 @@ int slurm_spank_init(spank_t sp, int argc, char *argv[])
 	case S_CTX_LOCAL:
 	case S_CTX_REMOTE:
 	case S_CTX_ALLOCATOR:
-		return spank_option_register(sp, &user_option) == ESPANK_SUCCESS
-			       ? 0
-			       : -1;
+		return register_options(sp);
 	default:
 		return 0;
 	}
@@ -182,7 +216,7 @@ int slurm_spank_init_post_opt(spank_t sp, int argc, char *argv[])
 	psec_step_t *step;
 
 	if (spank_context() == S_CTX_REMOTE) {
-		if (make_record(sp) == 0)
+		if (mode_init() == 0 && make_record(sp) == 0)
 			return 0;
 		slurm_error("psec: Slurm does not tell who this step is");
 		return -1;
@@ -200,7 +234,9 @@ int slurm_spank_init_post_opt(spank_t sp, int argc, char *argv[])
 	return 0;
 }
 
-/* In the task's process, as the user. */
+/* -- in the task's process, as the user ----------------------------------- */
+
+/* Behind container plugins in the stack this is the container already. */
 int slurm_spank_task_init(spank_t sp, int argc, char *argv[])
 {
 	const psec_step_t *step = psec_step_get(PSEC_STEP_ABI);
@@ -209,19 +245,18 @@ int slurm_spank_task_init(spank_t sp, int argc, char *argv[])
 	if (!step || allowed_list(&step->site, step->user_mechs, list,
 				  sizeof(list)) != 0)
 		return -1;
-	if (spank_setenv(sp, "PMIX_SECURITY_MODE", list, 1) != ESPANK_SUCCESS) {
-		slurm_error("psec: cannot set PMIX_SECURITY_MODE");
-		return -1;
-	}
-	return 0;
+	return mode_set(sp, step, list);
 }
 
 int slurm_spank_task_exit(spank_t sp, int argc, char *argv[])
 {
+	const psec_step_t *step = psec_step_get(PSEC_STEP_ABI);
 	int status = 0;
 
 	spank_get_item(sp, S_TASK_EXIT_STATUS, &status);
 	psec_step_task_exited(WIFSIGNALED(status));
+	if (step)
+		mode_task_exited(step);
 	return 0;
 }
 

@@ -254,3 +254,48 @@ log_says() {
         return 1
     }
 }
+
+# --- containers --------------------------------------------------------------
+
+# Where the distribution's libraries are, libmunge among them.
+library_dir() {
+    dirname -- "$(readlink -f -- "$(ldconfig -p | sed -n 's/.*libmunge\.so\.2 .*=> //p' | head -n 1)")"
+}
+
+# containers_ready: for setup_file; from here on steps of PSEC_CLUSTER can enter
+# containers with srun --enter=..., see tests/spank/container.c.  It comes
+# ahead of our plugin in plugstack.conf, as container plugins have to.
+containers_ready() {
+    local dir
+    dir=$(cluster_dir)
+    cp "$psec_build/tests/spank/container.so" "$dir"
+    printf 'required %s libdir=%s\n' "$dir/container.so" "$(library_dir)" |
+        cat - "$dir/plugstack.conf" > "$dir/plugstack.new"
+    mv "$dir/plugstack.new" "$dir/plugstack.conf"
+}
+
+# container_layer NAME [DIRECTORY]: makes the layer NAME of a container that has
+# no libmunge, and what lies in DIRECTORY in place of the host's libraries.
+container_layer() {
+    local layer libs file conf
+    layer=$(cluster_dir)/$1
+    libs=$(library_dir)
+    mkdir "$layer"
+    [[ -z ${2:-} ]] || cp -a "$2/." "$layer"
+    for file in "$libs"/libmunge.so*; do
+        # An overlay's mark for a file that is not there.
+        mknod "$layer/${file##*/}" c 0 0
+    done
+    conf=$(cluster_dir)/ld.so.conf
+    [[ -e $conf ]] || conf=/etc/ld.so.conf
+    # shellcheck disable=SC2016
+    unshare --mount sh -c 'mount -t overlay -o "lowerdir=$1:$2" layer "$2" &&
+        exec /sbin/ldconfig -X -f "$3" -C "$1.cache"' sh "$layer" "$libs" "$conf" 2> /dev/null
+    chmod 644 "$layer.cache"
+}
+
+# container_or_skip: for setup, where a machine may forbid users' namespaces.
+container_or_skip() {
+    cluster_exec --user psecalice --node n0 -- unshare --user --mount true ||
+        skip 'users may not make user namespaces here'
+}

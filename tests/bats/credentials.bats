@@ -230,7 +230,7 @@ decodes_as() {
     for list in native none foo,native; do
         succeeds cred_one "type=$list"
         is_answered "$list" NOT-SUPPORTED
-        log_says n1 "no credential of type '$list' can be made; this step has 'munge'"
+        log_says n1 "no credential of type '$list' can be made; this step has 'munge,native'"
     done
 }
 

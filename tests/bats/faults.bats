@@ -287,10 +287,24 @@ stale_dir() {
 # --- munged ------------------------------------------------------------------
 
 @test "a munged that cannot be reached at the start is named" {
-    options munge_socket=/nowhere/socket
+    options mechanisms=munge munge_socket=/nowhere/socket
     fails "none of the security mechanisms 'munge' works on node n0: no socket at /nowhere/socket: is munged running?" \
         -N1 -w n0 bin/c-init
-    fails 'no socket at /nowhere/socket: is munged running?' -N2 bin/c-init
+    # Not only when links have not come up in time.
+    options munge_socket=/nowhere/socket
+    fails 'a step of several nodes needs the mechanism munge for its links, and on node n' -N2 bin/c-init
+    says 'it does not work: no socket at /nowhere/socket: is munged running?'
+}
+
+@test "a step of one node does without munged" {
+    options munge_socket=/nowhere/socket
+    mark_logs
+    succeeds step -N1 -n2 -w n0 bin/c-init
+    log_says n0 'mechanism munge does not work on node n0: no socket at /nowhere/socket: is munged running?'
+    # There is nobody to make a credential.
+    run_psec step -N1 -n1 -w n0 bin/c-cred --mode file=none
+    (( status != 0 ))
+    says 'UNREACH'
 }
 
 # creds_begin: rank 1 on n1 gets and validates credentials for 6 s, whatever

@@ -178,8 +178,31 @@ mode_of() {
 
 @test "PMIX_SECURITY_MODE names the site's mechanisms" {
     mode_of --mpi=pmix
-    [[ $'\n'$output$'\n' == *$'\nPMIX_SECURITY_MODE=munge\n'* ]]
+    [[ $'\n'$output$'\n' == *$'\nPMIX_SECURITY_MODE=munge,native\n'* ]]
     says PMIX_SERVER_URI
+}
+
+@test "libpmix is not ordered to have what PMIX_SECURITY_MODE names" {
+    mode_of --mpi=pmix
+    [[ $'\n'$output$'\n' == *$'\nPMIX_MCA_psec=^none\n'* ]]
+}
+
+@test "a user's PMIX_MCA_psec is left alone" {
+    local own
+    for own in munge native ^munge none ''; do
+        succeeds cluster_exec --user psecalice -- env PMIX_MCA_psec="$own" \
+            timeout 60 srun --mpi=pmix sh -c 'env | grep PMIX_MCA'
+        [[ $output == "PMIX_MCA_psec=$own" ]]
+    done
+    # Too long to be read.
+    own=$(printf 'a%.0s' {1..4000})
+    succeeds cluster_exec --user psecalice -- env PMIX_MCA_psec="$own" \
+        timeout 60 srun --mpi=pmix sh -c 'env | grep PMIX_MCA'
+    [[ $output == "PMIX_MCA_psec=$own" ]]
+    # And what it does is the user's affair.
+    succeeds cluster_exec --user psecalice -- env PMIX_MCA_psec=native timeout 60 srun --mpi=pmix -n2 bin/c-init
+    refuses cluster_exec --user psecalice -- env PMIX_MCA_psec=none timeout 60 srun --mpi=pmix -n2 bin/c-init
+    says 'PMIx_Init failed: INIT'
 }
 
 @test "no variable of the plugin's own reaches the tasks" {
@@ -190,27 +213,27 @@ mode_of() {
 @test "a user's PMIX_SECURITY_MODE does not reach the tasks" {
     succeeds cluster_exec --user psecalice -- env PMIX_SECURITY_MODE=none,native \
         timeout 60 srun --mpi=pmix sh -c 'env | grep PMIX_SECURITY'
-    [[ $output == PMIX_SECURITY_MODE=munge ]]
+    [[ $output == PMIX_SECURITY_MODE=munge,native ]]
 }
 
-@test "without an MPI plugin there is PMIX_SECURITY_MODE only" {
+@test "without an MPI plugin there is the mode only" {
     mode_of --mpi=none
-    [[ $output == PMIX_SECURITY_MODE=munge ]]
+    [[ $(sort <<< "$output" | xargs) == 'PMIX_MCA_psec=^none PMIX_SECURITY_MODE=munge,native' ]]
 }
 
 @test "with Slurm's own plugin PMIX_SECURITY_MODE is the site's" {
-    mode_of --mpi=pmix_v4
+    mode_of --mpi=pmix_v4 --psec=munge
     [[ $'\n'$output$'\n' == *$'\nPMIX_SECURITY_MODE=munge\n'* ]]
     # Its own server is there, ours is not.
     [[ $output != */run/psec* ]]
     succeeds srun_as psecalice --mpi=pmix_v4 -n2 bin/c-init
 }
 
-@test "a batch step has PMIX_SECURITY_MODE only" {
+@test "a batch step has the mode only" {
     succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait -o mode.out \
-        --wrap 'env | grep ^PMI; ls -d /run/psec/* 2>&1; pgrep psec-pmixd || :'
+        --wrap 'env | grep ^PMI | sort | xargs; ls -d /run/psec/* 2>&1; pgrep psec-pmixd || :'
     succeeds cat "$(cluster_dir)/shared/mode.out"
-    [[ ${lines[0]} == PMIX_SECURITY_MODE=munge ]]
+    [[ ${lines[0]} == 'PMIX_MCA_psec=^none PMIX_SECURITY_MODE=munge,native' ]]
     says 'No such file'
     (( ${#lines[@]} == 2 ))
 }
@@ -218,15 +241,18 @@ mode_of() {
 @test "srun --psec narrows the site's list" {
     mode_of --mpi=pmix --psec=munge
     [[ $'\n'$output$'\n' == *$'\nPMIX_SECURITY_MODE=munge\n'* ]]
+    mode_of --mpi=none --psec=native,none
+    says PMIX_SECURITY_MODE=native
+    # In the site's order.
     mode_of --mpi=none --psec=native,munge,none
-    [[ $output == PMIX_SECURITY_MODE=munge ]]
+    says PMIX_SECURITY_MODE=munge,native
 }
 
 @test "srun --psec with nothing that the site allows is refused" {
-    refuses step --psec=native,none true
-    says "psec: --psec=native,none names none of the mechanisms that this site allows (munge)"
+    refuses step --psec=nativ,none true
+    says "psec: --psec=nativ,none names none of the mechanisms that this site allows (munge,native)"
     refuses step --psec= true
-    says 'names none of the mechanisms that this site allows (munge)'
+    says 'names none of the mechanisms that this site allows (munge,native)'
 }
 
 @test "srun --psec with something that is no name is refused" {

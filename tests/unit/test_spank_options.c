@@ -25,7 +25,9 @@ static void without_options_there_are_defaults(void **state)
 	psec_site_t site;
 
 	assert_int_equal(options_parse(&site, 0, NULL, &err), 0);
-	assert_string_equal(site.mechanisms, "munge");
+	assert_string_equal(site.mechanisms, "munge,native");
+	assert_int_equal(site.probe, 1);
+	assert_int_equal(site.probe_keep, 0);
 	assert_non_null(site.pmixd);
 	assert_null(site.priorities);
 	assert_null(site.munge_socket);
@@ -39,7 +41,7 @@ static void without_options_there_are_defaults(void **state)
 
 static void options_take_their_values(void **state)
 {
-	char *argv[] = { (char *)"mechanisms=munge,native",
+	char *argv[] = { (char *)"mechanisms=munge,none",
 			 (char *)"priorities=native=90,other=7",
 			 (char *)"pmixd=/opt/x",
 			 (char *)"ports=60000-60100",
@@ -48,12 +50,14 @@ static void options_take_their_values(void **state)
 			 (char *)"munge_socket=/run/m",
 			 (char *)"audit=/var/log/psec",
 			 (char *)"audit_rate=7",
-			 (char *)"audit_size=1" };
+			 (char *)"audit_size=1",
+			 (char *)"probe=off",
+			 (char *)"probe_empty=keep" };
 	psec_error_t err;
 	psec_site_t site;
 
-	assert_int_equal(options_parse(&site, 10, argv, &err), 0);
-	assert_string_equal(site.mechanisms, "munge,native");
+	assert_int_equal(options_parse(&site, 12, argv, &err), 0);
+	assert_string_equal(site.mechanisms, "munge,none");
 	assert_string_equal(site.priorities, "native=90,other=7");
 	assert_string_equal(site.pmixd, "/opt/x");
 	assert_string_equal(site.ports, "60000-60100");
@@ -63,6 +67,8 @@ static void options_take_their_values(void **state)
 	assert_string_equal(site.audit, "/var/log/psec");
 	assert_int_equal(site.audit_rate, 7);
 	assert_int_equal(site.audit_size_mb, 1);
+	assert_int_equal(site.probe, 0);
+	assert_int_equal(site.probe_keep, 1);
 	options_free(&site);
 }
 
@@ -165,6 +171,10 @@ static void a_bad_value_is_named_with_what_is_expected(void **state)
 	expect_refusal("audit=", "option 'audit' needs a value");
 	expect_refusal("audit_rate=0", "a number from 1 to");
 	expect_refusal("audit_size=1g", "a number from 1 to");
+	expect_refusal("probe=yes", "probe must be on or off");
+	expect_refusal("probe=",
+		       "option 'probe' needs a value: probe=on or off");
+	expect_refusal("probe_empty=on", "probe_empty must be fail or keep");
 	expect_refusal("timeout=0", "seconds, from 1");
 	expect_refusal("timeout=5s", "seconds, from 1");
 	expect_refusal("start_timeout=-1", "seconds, from 1");
