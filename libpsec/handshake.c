@@ -2,9 +2,15 @@
 /*
  * handshake.c - which message of a handshake comes when.
  *
- *   client, tool, legacy                  server
+ *   client, legacy                        server
+ *                                    <-  CHALLENGE  nonce
  *   HELLO  nonce, role, list, intro  ->
- *                                    <-  CHALLENGE  nonce, mechanism
+ *   PROOF                            ->
+ *
+ *   tool                                  server
+ *                                    <-  CHALLENGE  nonce
+ *   HELLO  nonce, role, list, intro  ->
+ *                                    <-  CHOICE  mechanism
  *   PROOF                            ->
  *
  * then, where the proof is sealed for the server's uid,
@@ -132,47 +138,43 @@ static void await_work(psec_handshake_t *hs,
 	hs->state = PSEC_HS_WORK;
 }
 
-static void say_hello(psec_handshake_t *hs)
+/* Write the HELLO into HS->out; it is not sent yet. */
+static psec_code_t say_hello(psec_handshake_t *hs, psec_error_t *err)
 {
-	hs_hello_t hello = { .nonce = hs->nonce,
+	uint8_t nonce[HS_NONCE_LEN];
+	hs_hello_t hello = { .nonce = nonce,
 			     .role = hs->role,
 			     .intro = hs->intro,
 			     .intro_len = hs->intro_len };
+	psec_code_t rc;
 
+	rc = hs_random(nonce, sizeof(nonce), err);
+	if (rc)
+		return rc;
 	if (hs->role == PSEC_CLIENT)
 		memcpy(hello.mechs, hs->mech->name, strlen(hs->mech->name) + 1);
 	else if (hs->role == PSEC_TOOL)
 		memcpy(hello.mechs, hs->mechs, sizeof(hello.mechs));
 	hs->hello_len = hs_hello_write(hs->hello, &hello);
-	hs_frame_make(&hs->out, HS_HELLO, hs->hello, hs->hello_len);
-	expect(hs, HS_CHALLENGE);
-	start_output(hs, PSEC_HS_INPUT);
+	hs_out_add(&hs->out, HS_HELLO, hs->hello, hs->hello_len);
+	return PSEC_OK;
 }
 
-/* Tool: offer what works here. */
-static psec_code_t work_offer(psec_handshake_t *hs, psec_error_t *err)
+static psec_code_t begin(psec_handshake_t *hs, psec_error_t *err)
 {
-	psec_code_t rc = hs_choice_offer(hs, err);
+	psec_code_t rc;
 
-	if (!rc)
-		say_hello(hs);
-	return rc;
-}
-
-static void begin(psec_handshake_t *hs)
-{
-	switch (hs->role) {
-	case PSEC_SERVER:
-		expect(hs, HS_HELLO);
-		hs->state = PSEC_HS_INPUT;
-		break;
-	case PSEC_TOOL:
+	if (hs->role != PSEC_SERVER) {
 		expect(hs, HS_CHALLENGE);
-		await_work(hs, work_offer);
-		break;
-	default:
-		say_hello(hs);
+		hs->state = PSEC_HS_INPUT;
+		return PSEC_OK;
 	}
+	rc = hs_random(hs->challenge, sizeof(hs->challenge), err);
+	hs_out_add(&hs->out, HS_CHALLENGE, hs->challenge,
+		   sizeof(hs->challenge));
+	expect(hs, HS_HELLO);
+	start_output(hs, PSEC_HS_INPUT);
+	return rc;
 }
 
 psec_code_t psec_handshake_create(psec_handshake_t **hs, psec_t *psec,
@@ -188,18 +190,19 @@ psec_code_t psec_handshake_create(psec_handshake_t **hs, psec_t *psec,
 	rc = check_options(opt, err);
 	if (rc)
 		return rc;
-	h = calloc(1, sizeof(*h));
+	h = malloc(sizeof(*h));
 	if (!h)
 		return psec_fail(err, PSEC_ERR_NOMEM,
 				 "no memory for a handshake");
+	memset(h, 0, offsetof(psec_handshake_t, in));
+	h->in.len = h->out.len = 0;
 	h->psec = psec;
 	h->fd = -1;
 	copy_options(h, opt);
 	rc = hs_choice_begin(h, opt, err);
 	if (!rc)
-		rc = hs_random(h->nonce, sizeof(h->nonce), err);
+		rc = begin(h, err);
 	if (!rc) {
-		begin(h);
 		*hs = h;
 		h = NULL;
 	}
@@ -213,7 +216,7 @@ void psec_handshake_destroy(psec_handshake_t *hs)
 
 	if (!hs)
 		return;
-	explicit_bzero(hs, sizeof(*hs));
+	explicit_bzero(hs, offsetof(psec_handshake_t, in));
 	free(hs);
 	errno = saved;
 }
@@ -240,7 +243,8 @@ static psec_code_t fail(psec_handshake_t *hs, psec_code_t rc)
 /* Over, and the peer shall know why. */
 static psec_code_t refuse(psec_handshake_t *hs, psec_code_t rc)
 {
-	hs_frame_refuse(&hs->out, rc);
+	hs->out.len = 0;
+	hs_out_add_refuse(&hs->out, rc);
 	start_output(hs, PSEC_HS_FAILED);
 	return rc;
 }
@@ -259,27 +263,17 @@ static void agree_on_key(psec_handshake_t *hs)
 
 /* -- input -------------------------------------------------------------- */
 
-/* Server: what comes next is with HS->mech. */
-static void challenge(psec_handshake_t *hs)
-{
-	hs_challenge_t c = { .nonce = hs->nonce };
-
-	if (hs->peer_role != PSEC_LEGACY)
-		memcpy(c.mech, hs->mech->name, strlen(hs->mech->name) + 1);
-	hs->challenge_len = hs_challenge_write(hs->challenge, &c);
-	hs_frame_make(&hs->out, HS_CHALLENGE, hs->challenge, hs->challenge_len);
-	expect(hs, HS_PROOF);
-	start_output(hs, PSEC_HS_INPUT);
-}
-
-/* Server: pick for a tool. */
+/* Server: pick for a tool, and tell it. */
 static psec_code_t work_pick(psec_handshake_t *hs, psec_error_t *err)
 {
 	psec_code_t rc = hs_choice_pick(hs, err);
 
-	if (!rc)
-		challenge(hs);
-	return rc;
+	if (rc)
+		return rc;
+	hs_out_add(&hs->out, HS_CHOICE, hs->mech->name, strlen(hs->mech->name));
+	expect(hs, HS_PROOF);
+	start_output(hs, PSEC_HS_INPUT);
+	return PSEC_OK;
 }
 
 /* Are peers with ROLE let in here? */
@@ -330,16 +324,29 @@ static psec_code_t on_hello(psec_handshake_t *hs, psec_error_t *err)
 				       : hs_choice_match(hs, err);
 	if (rc)
 		return refuse(hs, rc);
-	challenge(hs);
+	expect(hs, HS_PROOF);
 	return PSEC_OK;
 }
 
-/* Client: answer the CHALLENGE. */
+/* Tool: offer what works here. */
+static psec_code_t work_offer(psec_handshake_t *hs, psec_error_t *err)
+{
+	psec_code_t rc = hs_choice_offer(hs, err);
+
+	if (!rc)
+		rc = say_hello(hs, err);
+	if (rc)
+		return rc;
+	expect(hs, HS_CHOICE);
+	start_output(hs, PSEC_HS_INPUT);
+	return PSEC_OK;
+}
+
+/* The server's nonce is there, and the mechanism known. */
 static psec_code_t work_prove(psec_handshake_t *hs, psec_error_t *err)
 {
-	psec_code_t rc;
+	psec_code_t rc = hs_prove(hs, err);
 
-	rc = hs_prove(hs, err);
 	if (rc)
 		return rc;
 	expect(hs, hs->sealed ? HS_CONFIRM : HS_PROOF);
@@ -347,22 +354,35 @@ static psec_code_t work_prove(psec_handshake_t *hs, psec_error_t *err)
 	return PSEC_OK;
 }
 
-/* Client: the server goes on. */
-static psec_code_t on_challenge(psec_handshake_t *hs, psec_error_t *err)
+/* Client: both messages in one go.  A peer's TCP may keep a second back. */
+static psec_code_t work_hello(psec_handshake_t *hs, psec_error_t *err)
+{
+	psec_code_t rc = say_hello(hs, err);
+
+	return rc ? rc : work_prove(hs, err);
+}
+
+static void on_challenge(psec_handshake_t *hs)
 {
 	hs_reader_t body = hs_frame_body(&hs->in);
-	hs_challenge_t c;
+
+	memcpy(hs->challenge, body.pos, sizeof(hs->challenge));
+	await_work(hs, hs->role == PSEC_TOOL ? work_offer : work_hello);
+}
+
+/* Tool: the server has picked. */
+static psec_code_t on_choice(psec_handshake_t *hs, psec_error_t *err)
+{
+	char mech[PSEC_NAME_MAX + 1];
 	psec_code_t rc;
 
-	if (!hs_challenge_read(body, &c))
-		return refuse(hs,
-			      psec_fail(err, PSEC_ERR_PROTOCOL,
-					"the server's CHALLENGE is malformed"));
-	rc = hs_choice_accept(hs, c.mech, err);
+	if (hs_choice_read(hs_frame_body(&hs->in), mech))
+		rc = hs_choice_accept(hs, mech, err);
+	else
+		rc = psec_fail(err, PSEC_ERR_PROTOCOL,
+			       "the server's CHOICE is malformed");
 	if (rc)
 		return refuse(hs, rc);
-	memcpy(hs->challenge, body.pos, body.left);
-	hs->challenge_len = body.left;
 	await_work(hs, work_prove);
 	return PSEC_OK;
 }
@@ -375,8 +395,7 @@ static psec_code_t work_answer(psec_handshake_t *hs, psec_error_t *err)
 	rc = hs_check(hs, err);
 	if (!rc && hs->sealed) {
 		agree_on_key(hs);
-		hs_frame_make(&hs->out, HS_CONFIRM, hs->token,
-			      sizeof(hs->token));
+		hs_out_add(&hs->out, HS_CONFIRM, hs->token, sizeof(hs->token));
 		start_output(hs, PSEC_HS_DONE);
 		return PSEC_OK;
 	}
@@ -398,7 +417,7 @@ static psec_code_t work_confirm(psec_handshake_t *hs, psec_error_t *err)
 	if (rc)
 		return rc;
 	agree_on_key(hs);
-	hs_frame_make(&hs->out, HS_CONFIRM, hs->token, sizeof(hs->token));
+	hs_out_add(&hs->out, HS_CONFIRM, hs->token, sizeof(hs->token));
 	start_output(hs, PSEC_HS_DONE);
 	return PSEC_OK;
 }
@@ -442,7 +461,10 @@ static psec_code_t on_message(psec_handshake_t *hs, psec_error_t *err)
 	case HS_HELLO:
 		return on_hello(hs, err);
 	case HS_CHALLENGE:
-		return on_challenge(hs, err);
+		on_challenge(hs);
+		return PSEC_OK;
+	case HS_CHOICE:
+		return on_choice(hs, err);
 	case HS_PROOF:
 		await_work(hs, hs->role == PSEC_SERVER ? work_answer
 						       : work_confirm);
@@ -454,9 +476,15 @@ static psec_code_t on_message(psec_handshake_t *hs, psec_error_t *err)
 	}
 }
 
+/*
+ * A CONFIRM is the last message, and others' bytes may follow it.  After any
+ * other message the peer waits for an answer, so what comes is handshake.
+ */
 size_t hs_input_wanted(const psec_handshake_t *hs)
 {
-	return hs_frame_missing(&hs->in);
+	if (hs->expect == HS_CONFIRM)
+		return HS_HEADER_LEN + HS_TOKEN_LEN - hs->in.len;
+	return SIZE_MAX;
 }
 
 /* Look at what has come so far. */
@@ -531,8 +559,10 @@ void psec_handshake_sent(psec_handshake_t *hs, size_t len)
 	if (len > hs->out.len - hs->out_sent)
 		len = hs->out.len - hs->out_sent;
 	hs->out_sent += len;
-	if (hs->out_sent == hs->out.len)
+	if (hs->out_sent == hs->out.len) {
+		hs->out.len = 0;
 		hs->state = hs->after_output;
+	}
 }
 
 psec_code_t psec_handshake_peer(const psec_handshake_t *hs, psec_peer_t *peer,

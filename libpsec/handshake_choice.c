@@ -187,27 +187,16 @@ psec_code_t hs_choice_default(psec_handshake_t *hs, psec_error_t *err)
 	return rc;
 }
 
-/* -- the server's answer ------------------------------------------------ */
-
 psec_code_t hs_choice_accept(psec_handshake_t *hs, const char *name,
 			     psec_error_t *err)
 {
 	psec_code_t rc = PSEC_OK;
 
-	if (hs->role == PSEC_TOOL) {
-		if (!psec_list_has(hs->mechs, name))
-			return psec_fail(err, PSEC_ERR_PROTOCOL,
-					 "the server picked mechanism '%s', "
-					 "but this tool offered only '%.200s'",
-					 name, hs->mechs);
-		hs->mech = mech_find(hs->psec, name, &rc, err);
-		return rc;
-	}
-	if (strcmp(name, hs->role == PSEC_LEGACY ? "" : hs->mech->name) != 0)
-		return psec_fail(
-			err, PSEC_ERR_PROTOCOL,
-			"the server goes on with mechanism '%s', which "
-			"this %s did not name",
-			name, hs_role_name(hs->role));
-	return PSEC_OK;
+	if (!psec_list_has(hs->mechs, name))
+		return psec_fail(err, PSEC_ERR_PROTOCOL,
+				 "the server picked mechanism '%s', but this "
+				 "tool offered only '%.200s'",
+				 name, hs->mechs);
+	hs->mech = mech_find(hs->psec, name, &rc, err);
+	return rc;
 }

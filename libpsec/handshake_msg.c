@@ -25,6 +25,8 @@ const char *hs_type_name(hs_type_t type)
 		return "CONFIRM";
 	case HS_REFUSE:
 		return "REFUSE";
+	case HS_CHOICE:
+		return "CHOICE";
 	default:
 		return "unknown";
 	}
@@ -43,24 +45,23 @@ void hs_put_bytes(uint8_t **pos, const void *bytes, size_t len)
 	*pos += len;
 }
 
-void hs_frame_make(hs_frame_t *frame, hs_type_t type, const void *body,
-		   size_t len)
+void hs_out_add(hs_out_t *out, hs_type_t type, const void *body, size_t len)
 {
-	uint8_t *pos = frame->bytes;
+	uint8_t *pos = out->bytes + out->len;
 
 	hs_put_bytes(&pos, magic, sizeof(magic));
 	*pos++ = HS_VERSION;
 	*pos++ = (uint8_t)type;
 	hs_put_u16(&pos, len);
 	hs_put_bytes(&pos, body, len);
-	frame->len = HS_HEADER_LEN + len;
+	out->len += HS_HEADER_LEN + len;
 }
 
-void hs_frame_refuse(hs_frame_t *frame, psec_code_t code)
+void hs_out_add_refuse(hs_out_t *out, psec_code_t code)
 {
 	const uint8_t body[2] = { (uint8_t)code, HS_VERSION };
 
-	hs_frame_make(frame, HS_REFUSE, body, sizeof(body));
+	hs_out_add(out, HS_REFUSE, body, sizeof(body));
 }
 
 bool hs_take_bytes(hs_reader_t *r, const uint8_t **bytes, size_t len)
@@ -112,13 +113,15 @@ static bool body_len_ok(hs_type_t type, size_t len)
 	case HS_HELLO:
 		return len >= HS_HELLO_MIN && len <= HS_HELLO_MAX;
 	case HS_CHALLENGE:
-		return len >= HS_CHALLENGE_MIN && len <= HS_CHALLENGE_MAX;
+		return len == HS_NONCE_LEN;
 	case HS_PROOF:
 		return len >= 1 && len <= HS_BODY_MAX;
 	case HS_CONFIRM:
 		return len == HS_TOKEN_LEN;
 	case HS_REFUSE:
 		return len == 2;
+	case HS_CHOICE:
+		return len >= 1 && len <= PSEC_NAME_MAX;
 	default:
 		return false;
 	}
@@ -241,30 +244,11 @@ bool hs_hello_read(hs_reader_t body, hs_hello_t *hello)
 	return true;
 }
 
-size_t hs_challenge_write(uint8_t *body, const hs_challenge_t *challenge)
+bool hs_choice_read(hs_reader_t body, char mech[PSEC_NAME_MAX + 1])
 {
-	size_t mech_len = strlen(challenge->mech);
-	uint8_t *pos = body;
-
-	hs_put_bytes(&pos, challenge->nonce, HS_NONCE_LEN);
-	*pos++ = (uint8_t)mech_len;
-	hs_put_bytes(&pos, challenge->mech, mech_len);
-	return (size_t)(pos - body);
-}
-
-bool hs_challenge_read(hs_reader_t body, hs_challenge_t *challenge)
-{
-	const uint8_t *mech;
-	size_t mech_len;
-
-	if (!hs_take_bytes(&body, &challenge->nonce, HS_NONCE_LEN) ||
-	    !hs_take_u8(&body, &mech_len) ||
-	    !hs_take_bytes(&body, &mech, mech_len))
+	if (!list_name_ok((const char *)body.pos, body.left))
 		return false;
-	if (body.left > 0 ||
-	    (mech_len > 0 && !list_name_ok((const char *)mech, mech_len)))
-		return false;
-	memcpy(challenge->mech, mech, mech_len);
-	challenge->mech[mech_len] = '\0';
+	memcpy(mech, body.pos, body.left);
+	mech[body.left] = '\0';
 	return true;
 }

@@ -19,26 +19,29 @@
 /* HELLO: nonce, role, list after its length, intro after its length */
 #define HS_HELLO_MIN (HS_NONCE_LEN + 1 + 2 + 2)
 #define HS_HELLO_MAX (HS_HELLO_MIN + PSEC_LIST_MAX + PSEC_INTRO_MAX)
-/* CHALLENGE: nonce, name after its length */
-#define HS_CHALLENGE_MIN (HS_NONCE_LEN + 1)
-#define HS_CHALLENGE_MAX (HS_CHALLENGE_MIN + PSEC_NAME_MAX)
-
 /* Wire numbers, never reused. */
 typedef enum {
 	HS_HELLO = 1,
 	HS_CHALLENGE = 2,
 	HS_PROOF = 3,
 	HS_CONFIRM = 4,
-	HS_REFUSE = 5
+	HS_REFUSE = 5,
+	HS_CHOICE = 6
 } hs_type_t;
 
 const char *hs_type_name(hs_type_t type);
 
-/* A message: header and body, as on the wire. */
+/* A message that comes: header and body, as on the wire. */
 typedef struct {
-	uint8_t bytes[HS_HEADER_LEN + HS_BODY_MAX];
 	size_t len; /* how many bytes are there */
+	uint8_t bytes[HS_HEADER_LEN + HS_BODY_MAX];
 } hs_frame_t;
+
+/* What is to be sent: one message, or a HELLO and a PROOF. */
+typedef struct {
+	size_t len;
+	uint8_t bytes[2 * HS_HEADER_LEN + HS_HELLO_MAX + HS_BODY_MAX];
+} hs_out_t;
 
 /* -- writing ------------------------------------------------------------ */
 
@@ -46,10 +49,9 @@ typedef struct {
 void hs_put_u16(uint8_t **pos, size_t value);
 void hs_put_bytes(uint8_t **pos, const void *bytes, size_t len);
 
-/* Make FRAME a message of TYPE with LEN bytes of BODY (<= HS_BODY_MAX). */
-void hs_frame_make(hs_frame_t *frame, hs_type_t type, const void *body,
-		   size_t len);
-void hs_frame_refuse(hs_frame_t *frame, psec_code_t code);
+/* Append a message of TYPE with LEN bytes of BODY (<= HS_BODY_MAX). */
+void hs_out_add(hs_out_t *out, hs_type_t type, const void *body, size_t len);
+void hs_out_add_refuse(hs_out_t *out, psec_code_t code);
 
 /* -- reading ------------------------------------------------------------ */
 
@@ -94,13 +96,7 @@ size_t hs_hello_write(uint8_t *body, const hs_hello_t *hello);
  */
 bool hs_hello_read(hs_reader_t body, hs_hello_t *hello);
 
-typedef struct {
-	const uint8_t *nonce;
-	char mech[PSEC_NAME_MAX + 1]; /* "" to a legacy peer */
-} hs_challenge_t;
-
-/* The same for a CHALLENGE (at most HS_CHALLENGE_MAX bytes). */
-size_t hs_challenge_write(uint8_t *body, const hs_challenge_t *challenge);
-bool hs_challenge_read(hs_reader_t body, hs_challenge_t *challenge);
+/* The name in a CHOICE goes to MECH; false: it is none. */
+bool hs_choice_read(hs_reader_t body, char mech[PSEC_NAME_MAX + 1]);
 
 #endif

@@ -36,26 +36,28 @@ struct psec_handshake {
 	int fd;
 
 	const mech_t *mech; /* NULL: not agreed yet */
-	uint8_t nonce[HS_NONCE_LEN];
 	/* The bodies that proofs cover; each holds its sender's nonce. */
 	uint8_t hello[HS_HELLO_MAX];
 	size_t hello_len;
-	uint8_t challenge[HS_CHALLENGE_MAX];
-	size_t challenge_len;
+	uint8_t challenge[HS_NONCE_LEN];
 
 	/* One credential: the server shows that it can read the client's. */
 	bool sealed;
 	uint8_t own_share[PSEC_KEY_LEN];
 	uint8_t peer_share[PSEC_KEY_LEN];
-	/* From the proof that the other end must show it has read. */
+	/* The secret of a proof that the other end must show it has read. */
 	uint8_t token[HS_TOKEN_LEN];
 	uint8_t key[PSEC_KEY_LEN];
 	uid_t peer_uid;
 	gid_t peer_gid;
 
-	hs_frame_t in;	/* what has come of the awaited message */
-	hs_frame_t out; /* what is being sent */
 	size_t out_sent;
+	/*
+	 * Last, as they are big and hold nothing but what everybody sees on
+	 * the wire: they are neither zeroed nor wiped.
+	 */
+	hs_frame_t in; /* what has come of the awaited message */
+	hs_out_t out;
 };
 
 /* -- handshake_choice.c ------------------------------------------------- */
@@ -77,7 +79,7 @@ psec_code_t hs_choice_match(psec_handshake_t *hs, psec_error_t *err);
 /* Server: take the default, for a legacy peer. */
 psec_code_t hs_choice_default(psec_handshake_t *hs, psec_error_t *err);
 
-/* Not a server: is NAME, with which the server goes on, what it may be? */
+/* Tool: take NAME, which the server has picked. */
 psec_code_t hs_choice_accept(psec_handshake_t *hs, const char *name,
 			     psec_error_t *err);
 
@@ -89,7 +91,7 @@ psec_code_t hs_random(void *buf, size_t len, psec_error_t *err);
 /* "client", "server", "tool" or "legacy client". */
 const char *hs_role_name(psec_role_t role);
 
-/* Make the own PROOF in HS->out.  Blocks in the mechanism. */
+/* Append the own PROOF to HS->out.  Blocks in the mechanism. */
 psec_code_t hs_prove(psec_handshake_t *hs, psec_error_t *err);
 /* Check the peer's PROOF in HS->in, learn who it is.  Blocks likewise. */
 psec_code_t hs_check(psec_handshake_t *hs, psec_error_t *err);
@@ -101,7 +103,10 @@ psec_code_t hs_check_confirm(psec_handshake_t *hs, psec_error_t *err);
 
 /* -- handshake.c -------------------------------------------------------- */
 
-/* How many bytes may be read from the peer now without reading too far. */
+/*
+ * How many bytes may be read from the peer now without reading past the
+ * handshake.
+ */
 size_t hs_input_wanted(const psec_handshake_t *hs);
 
 #endif

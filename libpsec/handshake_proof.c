@@ -35,7 +35,7 @@ typedef enum {
 
 #define PAYLOAD_MAX                                                            \
 	(LABEL_LEN + 1 + 1 + PSEC_NAME_MAX + 2 + HS_HELLO_MAX + 2 +            \
-	 HS_CHALLENGE_MAX + 2 + PSEC_BINDING_MAX + SECRETS_MAX)
+	 HS_NONCE_LEN + 2 + PSEC_BINDING_MAX + SECRETS_MAX)
 
 const char *hs_role_name(psec_role_t role)
 {
@@ -91,8 +91,8 @@ static void put_statement(const psec_handshake_t *hs, proof_kind_t kind,
 	hs_put_bytes(pos, mech, mech_len);
 	hs_put_u16(pos, hs->hello_len);
 	hs_put_bytes(pos, hs->hello, hs->hello_len);
-	hs_put_u16(pos, hs->challenge_len);
-	hs_put_bytes(pos, hs->challenge, hs->challenge_len);
+	hs_put_u16(pos, sizeof(hs->challenge));
+	hs_put_bytes(pos, hs->challenge, sizeof(hs->challenge));
 	hs_put_u16(pos, hs->binding_len);
 	hs_put_bytes(pos, hs->binding, hs->binding_len);
 }
@@ -141,11 +141,12 @@ static uid_t audience(const psec_handshake_t *hs)
 
 static psec_code_t make_secrets(psec_handshake_t *hs, psec_error_t *err)
 {
-	psec_code_t rc;
+	uint8_t bytes[PSEC_KEY_LEN + HS_TOKEN_LEN];
+	psec_code_t rc = hs_random(bytes, sizeof(bytes), err);
 
-	rc = hs_random(hs->own_share, sizeof(hs->own_share), err);
-	if (!rc)
-		rc = hs_random(hs->token, sizeof(hs->token), err);
+	memcpy(hs->own_share, bytes, PSEC_KEY_LEN);
+	memcpy(hs->token, bytes + PSEC_KEY_LEN, HS_TOKEN_LEN);
+	explicit_bzero(bytes, sizeof(bytes));
 	return rc;
 }
 
@@ -179,7 +180,7 @@ psec_code_t hs_prove(psec_handshake_t *hs, psec_error_t *err)
 			hs->mech->name, len, HS_BODY_MAX);
 		goto out;
 	}
-	hs_frame_make(&hs->out, HS_PROOF, proof, len);
+	hs_out_add(&hs->out, HS_PROOF, proof, len);
 out:
 	free(proof);
 	explicit_bzero(payload, sizeof(payload));
@@ -268,7 +269,7 @@ static psec_code_t check_statement(const psec_handshake_t *hs, hs_reader_t *r,
 	if (!hs_take_u8(r, &mech_len) || mech_len != strlen(mech) ||
 	    !take_same(r, mech, mech_len) ||
 	    !take_same_sized(r, hs->hello, hs->hello_len) ||
-	    !take_same_sized(r, hs->challenge, hs->challenge_len))
+	    !take_same_sized(r, hs->challenge, sizeof(hs->challenge)))
 		return psec_fail(err, PSEC_ERR_MISMATCH,
 				 "the peer's proof belongs to another "
 				 "handshake: it was recorded, or a message was "

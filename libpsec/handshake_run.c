@@ -3,9 +3,9 @@
  * handshake_run.c - a whole handshake on a socket, blocking.
  *
  * One deadline for the whole, by the monotonic clock: a peer that sends a
- * byte now and then gains no time.  Only as many bytes are read as the
- * message awaited has left, so what follows the handshake stays in the
- * socket.  Blocking and non-blocking sockets are the same here.
+ * byte now and then gains no time.  What follows the handshake stays in the
+ * socket.  Blocking and non-blocking sockets are the same here.  The socket
+ * is tried first and waited for then: most of a message comes at once.
  */
 #include <errno.h>
 #include <limits.h>
@@ -79,70 +79,78 @@ static psec_code_t wait_for(const psec_handshake_t *hs, const run_t *run,
 	return PSEC_OK;
 }
 
-/* Was it only not the moment? */
-static bool try_again(void)
+static bool has_left(void)
 {
-	return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK;
+	return errno == EPIPE || errno == ECONNRESET;
 }
 
-/*
- * A message's header is worth waiting for; behind it the body is there as a
- * rule, and asking poll() first would be one more system call.
- */
+/* The last call failed: wait for EVENTS if it was only not the moment. */
+static psec_code_t not_now(const psec_handshake_t *hs, const run_t *run,
+			   short events, const char *what, psec_error_t *err)
+{
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return wait_for(hs, run, events, err);
+	return errno == EINTR ? PSEC_OK : failed_io(what, err);
+}
+
 static psec_code_t do_input(psec_handshake_t *hs, const run_t *run,
 			    psec_error_t *err)
 {
-	uint8_t buf[1024];
+	uint8_t buf[2048];
 	size_t want = hs_input_wanted(hs), used;
-	psec_code_t rc = PSEC_OK;
+	psec_code_t rc;
 	ssize_t n;
 
+	/* There may always be another byte. */
+	if (time_left_ms(run) == 0)
+		return timed_out(hs, run, err);
 	if (want > sizeof(buf))
 		want = sizeof(buf);
-	if (hs->in.len == 0)
-		rc = wait_for(hs, run, POLLIN, err);
-	if (rc)
-		return rc;
 	n = recv(run->fd, buf, want, MSG_DONTWAIT);
 	if (n < 0)
-		return try_again() ? wait_for(hs, run, POLLIN, err)
-				   : failed_io("read from", err);
+		return not_now(hs, run, POLLIN, "read from", err);
 	if (n == 0)
 		return psec_fail(err, PSEC_ERR_IO,
 				 "the peer closed the connection during the "
 				 "handshake, where %s was awaited",
 				 hs_type_name(hs->expect));
-	return psec_handshake_input(hs, buf, (size_t)n, &used, err);
+	rc = psec_handshake_input(hs, buf, (size_t)n, &used, err);
+	if (!rc && used < (size_t)n)
+		rc = psec_fail(err, PSEC_ERR_PROTOCOL,
+			       "the peer sent more than was awaited");
+	return rc;
 }
 
-/* *FULL: the socket takes nothing now. */
-static psec_code_t send_some(psec_handshake_t *hs, const run_t *run, bool *full,
+static psec_code_t do_output(psec_handshake_t *hs, const run_t *run,
 			     psec_error_t *err)
 {
 	const void *bytes;
 	size_t len;
 	ssize_t n;
 
+	if (time_left_ms(run) == 0)
+		return timed_out(hs, run, err);
 	bytes = psec_handshake_output(hs, &len);
 	n = send(run->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	*full = n < 0 && try_again();
+	/* Before it left the peer may have said why: go on with reading. */
+	if (n < 0 && has_left() && hs->after_output == PSEC_HS_INPUT)
+		n = (ssize_t)len;
 	if (n < 0)
-		return *full ? PSEC_OK : failed_io("write to", err);
+		return not_now(hs, run, POLLOUT, "write to", err);
 	psec_handshake_sent(hs, (size_t)n);
 	return PSEC_OK;
 }
 
-/* A message fits into the socket, as a rule. */
-static psec_code_t do_output(psec_handshake_t *hs, const run_t *run,
-			     psec_error_t *err)
+/* A refusal is a few bytes: they fit now or are not worth waiting for. */
+static void send_refusal(psec_handshake_t *hs, const run_t *run)
 {
-	psec_code_t rc;
-	bool full;
+	const void *bytes;
+	size_t len;
 
-	rc = send_some(hs, run, &full, err);
-	if (!rc && full)
-		rc = wait_for(hs, run, POLLOUT, err);
-	return rc;
+	if (hs->state != PSEC_HS_OUTPUT || hs->after_output != PSEC_HS_FAILED)
+		return;
+	bytes = psec_handshake_output(hs, &len);
+	(void)send(run->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static psec_code_t do_work(psec_handshake_t *hs, const run_t *run,
@@ -177,17 +185,14 @@ psec_code_t psec_handshake_run(psec_handshake_t *hs, int fd, int timeout_ms,
 {
 	run_t run = { .fd = fd, .timeout_ms = timeout_ms };
 	psec_code_t rc = PSEC_OK;
-	bool full;
 
 	run.deadline_ms = timeout_ms < 0 ? NO_DEADLINE : now_ms() + timeout_ms;
 	hs->fd = fd;
 	while (!rc && hs->state != PSEC_HS_DONE)
 		rc = step(hs, &run, err);
-	/* A refusal is a few bytes: they fit now or are not worth waiting. */
-	if (rc && hs->state == PSEC_HS_OUTPUT &&
-	    hs->after_output == PSEC_HS_FAILED)
-		(void)send_some(hs, &run, &full, NULL);
-	if (rc)
+	if (rc) {
+		send_refusal(hs, &run);
 		hs->state = PSEC_HS_FAILED;
+	}
 	return rc;
 }

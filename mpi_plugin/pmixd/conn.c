@@ -707,6 +707,8 @@ conn_t *conn_accept(const conn_env_t *env, int fd)
 	why = hs_start(conn, &err);
 	if (why)
 		conn_fail(conn, why);
+	else
+		await_writable(conn); /* the server speaks at once, too */
 	return conn;
 }
 

@@ -14,6 +14,17 @@ static void keep_first(duo_end_t *end, psec_code_t rc, const psec_error_t *err)
 	end->err = *err;
 }
 
+bool duo_from_server(size_t message)
+{
+	return message == DUO_CHALLENGE || message == DUO_SERVER_PROOF;
+}
+
+/* How long is the first message at BYTES, by its header? */
+static size_t message_len(const uint8_t *bytes)
+{
+	return 8 + ((size_t)bytes[6] << 8) + bytes[7];
+}
+
 static bool deliver(duo_t *duo, duo_end_t *from, duo_end_t *to)
 {
 	uint8_t bytes[DUO_FRAME_MAX];
@@ -23,6 +34,7 @@ static bool deliver(duo_t *duo, duo_end_t *from, duo_end_t *to)
 	if (psec_handshake_state(from->hs) != PSEC_HS_OUTPUT)
 		return false;
 	out = psec_handshake_output(from->hs, &len);
+	len = message_len(out);
 	memcpy(bytes, out, len);
 	psec_handshake_sent(from->hs, len);
 	if (duo->tap)

@@ -10,10 +10,13 @@
 
 #define DUO_FRAME_MAX (16 * 1024)
 
-/* The messages of a handshake in their order, even ones the client's. */
+/*
+ * The messages of a client's handshake in their order.  A tool's has a CHOICE
+ * behind the HELLO.
+ */
 enum {
-	DUO_HELLO,
 	DUO_CHALLENGE,
+	DUO_HELLO,
 	DUO_CLIENT_PROOF,
 	DUO_SERVER_PROOF, /* the server shows itself by a proof of its own: */
 	DUO_CLIENT_CONFIRM,
@@ -21,6 +24,9 @@ enum {
 	DUO_SERVER_CONFIRM = DUO_SERVER_PROOF, /* or it read a sealed one */
 	DUO_SEALED_MESSAGES
 };
+
+/* Whose is MESSAGE of these? */
+bool duo_from_server(size_t message);
 
 typedef struct {
 	psec_handshake_t *hs;
@@ -35,7 +41,8 @@ typedef struct {
 	size_t chunk; /* deliver in pieces of this many bytes; 0: whole */
 	/*
 	 * Sees, and may alter, message number MESSAGE on its way; *LEN may
-	 * shrink.  May be NULL.
+	 * shrink.  May be NULL.  Messages are told one by one, also where two
+	 * are sent in one go.
 	 */
 	void (*tap)(void *arg, size_t message, uint8_t *bytes, size_t *len);
 	void *arg;

@@ -485,10 +485,10 @@ static void impossible_options_are_refused(void **state)
 static void calls_out_of_turn_are_refused(void **state)
 {
 	nodes_t *w = *state;
-	psec_handshake_t *hs = nodes_start(w->node, client_options());
+	psec_handshake_t *hs = nodes_start(w->node, server_options());
 	psec_peer_t peer;
 	psec_error_t err;
-	size_t used;
+	size_t used, len;
 
 	assert_refused(psec_handshake_input(hs, "x", 1, &used, &err), &err,
 		       PSEC_ERR_ARG, "does not wait for input");
@@ -498,6 +498,13 @@ static void calls_out_of_turn_are_refused(void **state)
 	assert_refused(psec_handshake_peer(hs, &peer, &err), &err, PSEC_ERR_ARG,
 		       "is not done");
 	assert_int_equal(psec_handshake_state(hs), PSEC_HS_OUTPUT);
+	psec_handshake_destroy(hs);
+	hs = nodes_start(w->node, client_options());
+	assert_int_equal(psec_handshake_state(hs), PSEC_HS_INPUT);
+	assert_null(psec_handshake_output(hs, &len));
+	assert_int_equal(len, 0);
+	psec_handshake_sent(hs, 1);
+	assert_int_equal(psec_handshake_state(hs), PSEC_HS_INPUT);
 	psec_handshake_destroy(hs);
 }
 
@@ -636,10 +643,10 @@ static void assert_alteration_is_noticed(nodes_t *w,
 	duo.tap = alter;
 	duo.arg = a;
 	duo_run(&duo);
-	sender = psec_handshake_state(a->message % 2 ? duo.server.hs
-						     : duo.client.hs);
-	receiver = psec_handshake_state(a->message % 2 ? duo.client.hs
-						       : duo.server.hs);
+	sender = psec_handshake_state(
+		duo_from_server(a->message) ? duo.server.hs : duo.client.hs);
+	receiver = psec_handshake_state(
+		duo_from_server(a->message) ? duo.client.hs : duo.server.hs);
 	if (receiver == PSEC_HS_DONE ||
 	    (sender == PSEC_HS_DONE && a->message != rec->messages - 1))
 		fail_msg("message %zu, byte %zu ^ %#x: sender %d, receiver %d",
@@ -676,12 +683,16 @@ static void no_byte_of_any_message_can_be_altered(void **state)
 	no_byte_can_be_altered(*state, trusting_client_options());
 }
 
+/* Cut a message off, and what its sender says later. */
 static void cut(void *arg, size_t message, uint8_t *bytes, size_t *len)
 {
 	const alteration_t *a = arg;
 
 	if (message == a->message && a->at < *len)
 		*len = a->at;
+	else if (message > a->message &&
+		 duo_from_server(message) == duo_from_server(a->message))
+		*len = 0;
 }
 
 static void rest_is_awaited(nodes_t *w, psec_handshake_options_t client)
@@ -698,8 +709,8 @@ static void rest_is_awaited(nodes_t *w, psec_handshake_options_t client)
 			duo.arg = &a;
 			duo_run(&duo);
 			receiver = psec_handshake_state(
-				a.message % 2 == 0 ? duo.server.hs
-						   : duo.client.hs);
+				duo_from_server(a.message) ? duo.client.hs
+							   : duo.server.hs);
 			assert_int_equal(receiver, PSEC_HS_INPUT);
 			duo_clear(&duo);
 		}
@@ -765,15 +776,27 @@ static bytes_t hello_body(unsigned role, const char *list, size_t list_len,
 	return b;
 }
 
-/* The CHALLENGE of a server that goes on with MECH. */
-static bytes_t challenge_body(const char *mech, size_t mech_len)
+static bytes_t challenge_body(void)
 {
 	uint8_t nonce[NONCE_LEN] = "a server's nonce";
 	bytes_t b = { .len = 0 };
 
 	add(&b, nonce, sizeof(nonce));
-	add_u8(&b, (unsigned)mech_len);
-	add(&b, mech, mech_len);
+	return b;
+}
+
+/* The next message that HS has to say. */
+static bytes_t take_output(psec_handshake_t *hs)
+{
+	bytes_t b = { .len = 0 };
+	const uint8_t *out;
+	size_t len;
+
+	out = psec_handshake_output(hs, &len);
+	assert_non_null(out);
+	len = HEADER_LEN + ((size_t)out[6] << 8) + out[7];
+	add(&b, out, len);
+	psec_handshake_sent(hs, len);
 	return b;
 }
 
@@ -787,6 +810,7 @@ static void assert_server_refuses(nodes_t *w, const bytes_t *b,
 	psec_error_t err;
 	size_t used, len;
 
+	(void)take_output(hs);
 	assert_refused(psec_handshake_input(hs, b->bytes, b->len, &used, &err),
 		       &err, code, words);
 	out = psec_handshake_output(hs, &len);
@@ -833,7 +857,7 @@ static void other_versions_and_types_are_refused(void **state)
 		{ 1, 2, 32, "message 2 (CHALLENGE) where HELLO" },
 		{ 1, 3, 40, "message 3 (PROOF) where HELLO" },
 		{ 1, 4, 16, "message 4 (CONFIRM) where HELLO" },
-		{ 1, 6, 40, "message 6 (unknown) where HELLO" },
+		{ 1, 6, 40, "message 6 (CHOICE) where HELLO" },
 		{ 1, 7, 40, "message 7 (unknown) where HELLO" },
 		{ 1, 1, 36, "HELLO has an impossible length of 36 bytes" },
 		{ 1, 1, 0, "HELLO has an impossible length of 0 bytes" },
@@ -914,33 +938,48 @@ static void names_are_compared_whole(void **state)
 	}
 }
 
-static void a_malformed_challenge_is_refused(void **state)
+/* Bring the tool HS to its HELLO and give it a CHOICE of LEN bytes of MECH. */
+static psec_code_t choose(psec_handshake_t *hs, const char *mech, size_t len,
+			  psec_error_t *err)
 {
+	const bytes_t challenge = challenge_body();
+	bytes_t b = frame_of(1, 2, challenge.bytes, challenge.len);
+	size_t used;
+
+	assert_ok(psec_handshake_input(hs, b.bytes, b.len, &used, err), err);
+	assert_ok(psec_handshake_work(hs, err), err);
+	(void)take_output(hs);
+	b = frame_of(1, 6, mech, len);
+	return psec_handshake_input(hs, b.bytes, b.len, &used, err);
+}
+
+static void a_malformed_choice_is_refused(void **state)
+{
+	static const char name33[] = "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn";
 	nodes_t *w = *state;
 	const struct {
-		bytes_t body;
+		const char *mech;
+		size_t len;
 		const char *words;
 	} table[] = {
-		{ challenge_body("munge", 5), NULL },
-		{ challenge_body("mun\0ge", 6), "CHALLENGE is malformed" },
-		{ challenge_body("a,b", 3), "CHALLENGE is malformed" },
-		{ challenge_body("", 0), "goes on with mechanism ''" },
-		{ challenge_body("none", 4), "goes on with mechanism 'none'" },
-		{ challenge_body("mungee", 6), "mechanism 'mungee', which this "
-					       "client did not name" },
+		{ "munge", 5, NULL },
+		{ "mun\0ge", 6, "CHOICE is malformed" },
+		{ "a,b", 3, "CHOICE is malformed" },
+		{ " munge", 6, "CHOICE is malformed" },
+		{ "", 0, "CHOICE has an impossible length of 0 bytes" },
+		{ name33, 33, "CHOICE has an impossible length of 33 bytes" },
+		{ "none", 4, "picked mechanism 'none', but this tool offered" },
+		{ "mungee", 6, "picked mechanism 'mungee'" },
+		{ "mung", 4, "picked mechanism 'mung'" },
 	};
 	psec_handshake_t *hs;
 	psec_error_t err;
-	size_t i, used, len;
 	psec_code_t rc;
-	bytes_t b;
+	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(table); i++) {
-		hs = nodes_start(w->node, client_options());
-		(void)psec_handshake_output(hs, &len);
-		psec_handshake_sent(hs, len);
-		b = frame_of(1, 2, table[i].body.bytes, table[i].body.len);
-		rc = psec_handshake_input(hs, b.bytes, b.len, &used, &err);
+		hs = nodes_start(w->node, nodes_options(PSEC_TOOL));
+		rc = choose(hs, table[i].mech, table[i].len, &err);
 		if (table[i].words)
 			assert_refused(rc, &err, PSEC_ERR_PROTOCOL,
 				       table[i].words);
@@ -948,6 +987,21 @@ static void a_malformed_challenge_is_refused(void **state)
 			assert_ok(rc, &err);
 		psec_handshake_destroy(hs);
 	}
+}
+
+/* Only a tool is told; to others it is as wrong as any other message. */
+static void a_choice_is_for_tools_only(void **state)
+{
+	nodes_t *w = *state;
+	psec_handshake_t *hs = nodes_start(w->node, client_options());
+	bytes_t b = frame_of(1, 6, "munge", 5);
+	psec_error_t err;
+	size_t used;
+
+	assert_refused(psec_handshake_input(hs, b.bytes, b.len, &used, &err),
+		       &err, PSEC_ERR_PROTOCOL,
+		       "message 6 (CHOICE) where CHALLENGE was awaited");
+	psec_handshake_destroy(hs);
 }
 
 static void a_refusal_is_believed_and_its_code_checked(void **state)
@@ -967,13 +1021,11 @@ static void a_refusal_is_believed_and_its_code_checked(void **state)
 	nodes_t *w = *state;
 	psec_handshake_t *hs;
 	psec_error_t err;
-	size_t i, used, len;
+	size_t i, used;
 	bytes_t b;
 
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		hs = nodes_start(w->node, client_options());
-		(void)psec_handshake_output(hs, &len);
-		psec_handshake_sent(hs, len);
 		b = frame_of(1, 5, &table[i].code, 2);
 		assert_refused(
 			psec_handshake_input(hs, b.bytes, b.len, &used, &err),
@@ -998,19 +1050,6 @@ typedef struct {
 static const fake_server_t honest = { .label = "psec-handshake-1",
 				      .kind = 2,
 				      .echo_client_share = true };
-
-static bytes_t take_output(psec_handshake_t *hs)
-{
-	bytes_t b = { .len = 0 };
-	const void *out;
-	size_t len;
-
-	out = psec_handshake_output(hs, &len);
-	assert_non_null(out);
-	add(&b, out, len);
-	psec_handshake_sent(hs, len);
-	return b;
-}
 
 /* What both a client's and a server's proof state. */
 static bytes_t fake_statement(const char *label, unsigned kind,
@@ -1079,16 +1118,16 @@ static void read_secrets(psec_t *psec, const bytes_t *proof,
 static bytes_t play_challenge(nodes_t *w, psec_handshake_t *hs, unsigned kind,
 			      bytes_t *hello, uint8_t *secrets, size_t len)
 {
-	const bytes_t challenge = challenge_body("munge", 5);
+	const bytes_t challenge = challenge_body();
 	bytes_t proof, statement, b;
 	psec_error_t err;
 	size_t used;
 
-	b = take_output(hs);
-	*hello = body_of(&b);
 	b = frame_of(1, 2, challenge.bytes, challenge.len);
 	assert_ok(psec_handshake_input(hs, b.bytes, b.len, &used, &err), &err);
 	assert_ok(psec_handshake_work(hs, &err), &err);
+	b = take_output(hs);
+	*hello = body_of(&b);
 	proof = take_output(hs);
 	statement = fake_statement("psec-handshake-1", kind, hello, &challenge);
 	read_secrets(w->node2, &proof, &statement, secrets, len);
@@ -1101,7 +1140,7 @@ static psec_code_t play_server(nodes_t *w, const fake_server_t *how,
 			       psec_error_t *err)
 {
 	static const uint8_t token[TOKEN_LEN] = "a token 16 long";
-	const bytes_t challenge = challenge_body("munge", 5);
+	const bytes_t challenge = challenge_body();
 	uint8_t zeros[PSEC_KEY_LEN] = { 0 };
 	bytes_t hello, proof, payload;
 	size_t used;
@@ -1261,10 +1300,10 @@ static void play_client(nodes_t *w, const fake_client_t *how)
 
 	memset(secrets, 's', sizeof(secrets));
 	memset(secrets + PSEC_KEY_LEN, 't', TOKEN_LEN);
-	b = frame_of(1, 1, hello.bytes, hello.len);
-	assert_ok(psec_handshake_input(hs, b.bytes, b.len, &used, &err), &err);
 	b = take_output(hs);
 	challenge = body_of(&b);
+	b = frame_of(1, 1, hello.bytes, hello.len);
+	assert_ok(psec_handshake_input(hs, b.bytes, b.len, &used, &err), &err);
 	payload = fake_statement(how->label, how->kind, &hello, &challenge);
 	if (how->binding_end)
 		memcpy(payload.bytes + payload.len - strlen(how->binding_end),
@@ -1369,7 +1408,8 @@ int main(void)
 		cmocka_unit_test(other_versions_and_types_are_refused),
 		cmocka_unit_test(a_malformed_hello_is_refused),
 		cmocka_unit_test(names_are_compared_whole),
-		cmocka_unit_test(a_malformed_challenge_is_refused),
+		cmocka_unit_test(a_malformed_choice_is_refused),
+		cmocka_unit_test(a_choice_is_for_tools_only),
 		cmocka_unit_test(a_refusal_is_believed_and_its_code_checked),
 		cmocka_unit_test(
 			a_server_made_from_the_specification_is_accepted),

@@ -18,6 +18,7 @@
 #define DEADLINE_MS  1500
 #define SLACK_MS     8000 /* a loaded machine under a sanitizer */
 #define DRIP_MS	     1000
+#define QUICK_BYTES  60 /* a CHALLENGE and most of a CONFIRM, or a HELLO */
 
 /* An end that is tested, and what it talks to. */
 typedef struct {
@@ -108,22 +109,34 @@ static void part(tested_t *t, other_t *o)
 
 /* -- the other end; no assertion here, as it runs in a thread ----------- */
 
-/* Send LEN bytes at ONCE bytes a time; false: it leaves, or cannot. */
-static bool say(other_t *o, const uint8_t *bytes, size_t len, size_t once)
+/* How many of LEN bytes does it send now? */
+static size_t bite(const other_t *o, size_t len)
+{
+	size_t n = len;
+
+	if (o->manner == SLOW)
+		n = 1;
+	if (o->manner == SLOW_LATER)
+		n = o->sent < QUICK_BYTES ? QUICK_BYTES - o->sent : 1;
+	if (n > o->budget - o->sent)
+		n = o->budget - o->sent;
+	return n < len ? n : len;
+}
+
+/* Send LEN bytes; false: it leaves, or cannot. */
+static bool say(other_t *o, const uint8_t *bytes, size_t len)
 {
 	const struct timespec pause = { .tv_sec = DRIP_MS / 1000 };
 	size_t n;
 
 	while (len > 0 && o->sent < o->budget) {
-		n = len < once ? len : once;
-		if (n > o->budget - o->sent)
-			n = o->budget - o->sent;
+		n = bite(o, len);
 		if (send(o->fd, bytes, n, MSG_NOSIGNAL) != (ssize_t)n)
 			return false;
 		o->sent += n;
 		bytes += n;
 		len -= n;
-		if (once == 1)
+		if (o->manner != HONEST)
 			(void)nanosleep(&pause, NULL);
 	}
 	return len == 0;
@@ -140,23 +153,22 @@ static bool hear(other_t *o)
 					     NULL) == PSEC_OK;
 }
 
-static bool speak(other_t *o, bool first)
+static bool speak(other_t *o)
 {
 	uint8_t bytes[16384];
-	bool slow = o->manner == SLOW || (o->manner == SLOW_LATER && !first);
 	const void *out;
 	size_t len;
 
 	out = psec_handshake_output(o->hs, &len);
 	memcpy(bytes, out, len);
 	psec_handshake_sent(o->hs, len);
-	return say(o, bytes, len, slow ? 1 : len);
+	return say(o, bytes, len);
 }
 
 static void *be_other(void *arg)
 {
 	other_t *o = arg;
-	bool go_on = o->manner != SILENT, first = true;
+	bool go_on = o->manner != SILENT;
 
 	while (go_on) {
 		switch (psec_handshake_state(o->hs)) {
@@ -164,8 +176,7 @@ static void *be_other(void *arg)
 			go_on = hear(o);
 			break;
 		case PSEC_HS_OUTPUT:
-			go_on = speak(o, first);
-			first = false;
+			go_on = speak(o);
 			break;
 		case PSEC_HS_WORK:
 			go_on = psec_handshake_work(o->hs, NULL) == PSEC_OK;
@@ -275,7 +286,7 @@ static void a_peer_that_sends_a_byte_a_second_is_dropped(void **state)
 	assert_all_drop(*state, SLOW);
 }
 
-/* Its first message comes at once: a server has gone further by then. */
+/* Its first bytes come at once: the other end has gone further by then. */
 static void a_peer_that_becomes_slow_is_dropped(void **state)
 {
 	assert_all_drop(*state, SLOW_LATER);
