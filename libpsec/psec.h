@@ -346,8 +346,8 @@ typedef enum {
 
 /*
  * PSEC must outlive *HS.  PSEC_ERR_NO_MECH: none of OPT->mechs is loaded.
- * Release *HS with psec_handshake_destroy().  Never blocks: a tool begins
- * with WORK, which finds out what works here.
+ * Release *HS with psec_handshake_destroy().  Never blocks.  A server begins
+ * with OUTPUT, the others with INPUT.
  */
 psec_code_t psec_handshake_create(psec_handshake_t **hs, psec_t *psec,
 				  const psec_handshake_options_t *opt,
@@ -373,7 +373,10 @@ psec_hs_state_t psec_handshake_state(const psec_handshake_t *hs);
  */
 psec_code_t psec_handshake_input(psec_handshake_t *hs, const void *buf,
 				 size_t len, size_t *used, psec_error_t *err);
-/* Do the mechanism's part.  Call it in state WORK only.  May block. */
+/*
+ * Do the mechanism's part, or find out which mechanisms work here.  Call it in
+ * state WORK only.  May block.
+ */
 psec_code_t psec_handshake_work(psec_handshake_t *hs, psec_error_t *err);
 /* What to send next (state OUTPUT); tell with _sent() how much went out. */
 const void *psec_handshake_output(const psec_handshake_t *hs, size_t *len);
