@@ -1286,6 +1286,7 @@ typedef struct {
 	size_t secrets_len;
 	psec_code_t code;
 	const char *words; /* NULL: accepted */
+	bool other_mech;   /* names another mechanism in the statement */
 } fake_client_t;
 
 static void play_client(nodes_t *w, const fake_client_t *how)
@@ -1308,6 +1309,8 @@ static void play_client(nodes_t *w, const fake_client_t *how)
 	if (how->binding_end)
 		memcpy(payload.bytes + payload.len - strlen(how->binding_end),
 		       how->binding_end, strlen(how->binding_end));
+	if (how->other_mech)
+		payload.bytes[strlen(how->label) + 2] ^= 1;
 	add(&payload, secrets, how->secrets_len);
 	b = fake_proof(w->node, &payload, how->for_uid);
 	assert_ok(psec_handshake_input(hs, b.bytes, b.len, &used, &err), &err);
@@ -1363,6 +1366,9 @@ static void a_dishonest_client_is_refused(void **state)
 		{ 1, "psec-handshake-1", NULL, geteuid(),
 		  PSEC_KEY_LEN + TOKEN_LEN, PSEC_ERR_MISMATCH,
 		  "secrets in the peer's proof" },
+		{ 3, "psec-handshake-1", NULL, geteuid(),
+		  PSEC_KEY_LEN + TOKEN_LEN, PSEC_ERR_MISMATCH,
+		  "belongs to another handshake", true },
 		{ 3, "psec-handshake-1", NULL, NOBODYS_UID,
 		  PSEC_KEY_LEN + TOKEN_LEN, PSEC_ERR_NOT_FOR_YOU,
 		  "is for another uid or gid" },
