@@ -169,7 +169,7 @@ no_longer_than() {
     is_back
     [[ $(while_down get) == UNREACHABLE ]]
     [[ $(while_down validate) == UNREACHABLE ]]
-    says 'munged does not answer (munged at /run/munge/munge.socket.2:'
+    says '(unavailable): no socket at /run/munge/munge.socket.2: is munged running?'
     no_longer_than 10500
 }
 
