@@ -32,6 +32,8 @@ static struct {
 	bool gone[NODES];
 	int answers[ASKS_MAX]; /* how often each was answered */
 	bool pending[ASKS_MAX];
+	uint32_t rank[ASKS_MAX]; /* whose data */
+	uint32_t from;		 /* whose message is being handled; 0: none */
 	unsigned nasks;
 	struct {
 		pmix_dmodex_response_fn_t fn;
@@ -125,6 +127,8 @@ static void got(pmix_status_t status, const char *data, size_t len, void *arg,
 	size_t i = (size_t)((int *)arg - world.answers);
 
 	MUST(i < world.nasks && world.pending[i]);
+	/* Only the node of that rank can answer for it. */
+	MUST(!world.from || world.from == world.rank[i] / 2);
 	MUST((len > 0) == (data != NULL));
 	world.pending[i] = false;
 	world.answers[i]++;
@@ -147,6 +151,7 @@ static void ask(feed_t *feed)
 	PMIX_INFO_LOAD(&info[1], wait, &timeout_s, PMIX_INT);
 	world.nasks++;
 	world.pending[i] = true;
+	world.rank[i] = proc.rank;
 	if (dmodex_upcall(&proc, info, 2, got, &world.answers[i]) !=
 	    PMIX_SUCCESS) {
 		/* An error instead of a callback, never both. */
@@ -163,8 +168,10 @@ static void give(link_type_t type, uint32_t from, const uint8_t *msg,
 {
 	uint8_t *copy = fuzz_copy(msg, len);
 
+	world.from = from;
 	if (!world.gone[from])
 		world.handlers[type](NULL, from, copy, len);
+	world.from = 0;
 	free(copy);
 }
 
