@@ -104,30 +104,37 @@ static psec_code_t filter_into(const char *list, const char *filter,
 	return rc;
 }
 
+/* What is wrong with LIST, by the words of psec.h. */
+static psec_code_t verdict(const char *list)
+{
+	names_t names = { .n = 0 };
+	bool good;
+
+	if (strlen(list) > PSEC_LIST_MAX)
+		return PSEC_ERR_TOO_BIG;
+	names_of(&names, list);
+	good = well_formed(&names);
+	free(names.copy);
+	return good ? PSEC_OK : PSEC_ERR_MALFORMED;
+}
+
 static void check_filter(const char *list, const char *filter)
 {
 	char out[PSEC_LIST_MAX + 1], again[PSEC_LIST_MAX + 1];
-	bool overlong = strlen(list) > PSEC_LIST_MAX ||
-			(filter && strlen(filter) > PSEC_LIST_MAX);
 	names_t names = { .n = 0 }, filters = { .n = 0 };
-	psec_code_t rc;
+	psec_code_t rc = verdict(list);
 
-	rc = filter_into(list, filter, sizeof(out), out);
-	MUST((rc == PSEC_ERR_TOO_BIG) == overlong);
-	if (overlong)
+	if (!rc && filter)
+		rc = verdict(filter);
+	MUST(filter_into(list, filter, sizeof(out), out) == rc);
+	if (rc)
 		return;
 	names_of(&names, list);
 	names_of(&filters, filter ? filter : "");
-	MUST((rc == PSEC_OK) == (well_formed(&names) && well_formed(&filters)));
-	if (rc == PSEC_OK) {
-		must_be_filtered(out, &names, filter ? &filters : NULL);
-		MUST(filter_into(out, NULL, strlen(out) + 1, again) == PSEC_OK);
-		MUST(strcmp(out, again) == 0);
-		MUST(filter_into(list, filter, strlen(out), again) ==
-		     PSEC_ERR_TOO_BIG);
-	} else {
-		MUST(rc == PSEC_ERR_MALFORMED);
-	}
+	must_be_filtered(out, &names, filter ? &filters : NULL);
+	MUST(filter_into(out, NULL, strlen(out) + 1, again) == PSEC_OK);
+	MUST(strcmp(out, again) == 0);
+	MUST(filter_into(list, filter, strlen(out), again) == PSEC_ERR_TOO_BIG);
 	free(names.copy);
 	free(filters.copy);
 }
