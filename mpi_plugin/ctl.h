@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define CTL_VERSION 3u
+#define CTL_VERSION 2u
 
 #define CTL_LOG_FD     2 /* psec-pmixd's standard error: lines for the log */
 #define CTL_FD	       3 /* psec-pmixd's end of the control socket */

@@ -183,6 +183,12 @@ SCRIPT
     succeeds step --psec=munge -N1 -n1 bin/c-cred --mode type=native --expect NOT-SUPPORTED
 }
 
+@test "twenty thousand mutated native credentials are refused, and the step lives" {
+    succeeds step -N2 --ntasks-per-node=4 bin/c-cred --type native --mode mutate=2500 --limit 120
+    (( $(rows .mutations | grep -v null | paste -sd+ | bc) > 19000 ))
+    [[ $(rows 'select(.status) | .status' | sort -u) == SUCCESS ]]
+}
+
 # --- the key -----------------------------------------------------------------
 
 @test "the key is in locked memory of psec-pmixd, which nobody can read" {

@@ -5,29 +5,44 @@
  *
  * Input: a letter, then the credential or payload.  n: a credential of none;
  * N: the payload of one that is made; m: a credential of munge, for which
- * libmunge below stands in.
+ * libmunge below stands in; k: a credential of native; K: the body of one,
+ * which gets the right hash.
  */
 #include <munge.h>
 #include <stdarg.h>
+#include <sodium.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fuzz.h"
 
 /* The mechanisms themselves, compiled under these names. */
-extern const psec_mech_t mech_munge, mech_none;
+extern const psec_mech_t mech_munge, mech_native, mech_none;
+
+static const uint8_t native_key[PSEC_KEY_LEN] = { 1, 2, 3 };
+
+static psec_code_t give_key(void *arg, uint8_t key[PSEC_KEY_LEN],
+			    psec_error_t *err)
+{
+	memcpy(key, native_key, PSEC_KEY_LEN);
+	return PSEC_OK;
+}
 
 static psec_t *context(void)
 {
 	static mech_t mechs[] = {
 		{ .name = "munge", .vt = &mech_munge, .priority = 80 },
+		{ .name = "native", .vt = &mech_native, .priority = 10 },
 		{ .name = "none", .vt = &mech_none }
 	};
-	static psec_t psec = { .mechs = mechs, .nmechs = 2 };
+	static psec_t psec = { .mechs = mechs, .nmechs = 3 };
 
 	if (!mechs[0].state) {
-		const psec_options_t opt = { .size = sizeof(opt) };
+		const psec_options_t opt = { .size = sizeof(opt),
+					     .native_key = give_key };
 
 		MUST(mech_munge.open(&mechs[0].state, &opt, NULL) == PSEC_OK);
+		MUST(mech_native.open(&mechs[1].state, &opt, NULL) == PSEC_OK);
 	}
 	return &psec;
 }
@@ -168,6 +183,78 @@ static void check_munge(feed_t *feed)
 	free(cred);
 }
 
+/* -- native ---------------------------------------------------------------- */
+
+#define HEAD_LEN 56
+#define HASH_LEN 32
+
+/* Nobody makes up a hash. */
+static void check_native(feed_t *feed)
+{
+	uint8_t *cred = fuzz_copy(feed->pos, feed->left);
+	psec_cred_info_t *info = NULL;
+	psec_error_t err;
+	psec_code_t rc;
+
+	rc = psec_cred_validate(context(), "native", cred, feed->left, &info,
+				&err);
+	MUST(rc != PSEC_OK && !info);
+	must_be_told(rc, &err);
+	free(cred);
+}
+
+static char *as_native(const uint8_t *body, size_t len)
+{
+	size_t digits =
+		sodium_base64_encoded_len(len, sodium_base64_VARIANT_ORIGINAL);
+	char *text = malloc(digits + 8);
+
+	MUST(text);
+	memcpy(text, "NATIVE:", 7);
+	sodium_bin2base64(text + 7, digits, body, len,
+			  sodium_base64_VARIANT_ORIGINAL);
+	memcpy(text + 6 + digits, ":", 2);
+	return text;
+}
+
+/* What the head says is checked only behind a hash that is right. */
+static void check_native_body(feed_t *feed)
+{
+	size_t len = feed->left;
+	uint8_t *body = malloc(len + HASH_LEN), name[16];
+	psec_cred_info_t *info = NULL;
+	psec_error_t err;
+	psec_code_t rc;
+	char *text;
+
+	MUST(body);
+	memcpy(body, feed->pos, len);
+	crypto_generichash_blake2b_salt_personal(
+		name, sizeof(name), NULL, 0, native_key, PSEC_KEY_LEN, NULL,
+		(const unsigned char *)"psec native key\0");
+	if (len >= HEAD_LEN)
+		memcpy(body + HEAD_LEN - 8, name, 8);
+	crypto_generichash_blake2b_salt_personal(
+		body + len, HASH_LEN, body, len, native_key, PSEC_KEY_LEN, NULL,
+		(const unsigned char *)"psec native cred");
+	text = as_native(body, len + HASH_LEN);
+	rc = psec_cred_validate(context(), "native", text, strlen(text), &info,
+				&err);
+	if (rc) {
+		must_be_told(rc, &err);
+		MUST(!info);
+	} else {
+		MUST(len >= HEAD_LEN && info->uid == geteuid());
+		MUST(info->payload_len == len - HEAD_LEN);
+		MUST(memcmp(info->payload, body + HEAD_LEN,
+			    info->payload_len) == 0);
+		MUST(info->expires_s > info->issued_s);
+	}
+	psec_cred_info_destroy(info);
+	free(text);
+	free(body);
+}
+
 /* -- none ------------------------------------------------------------------ */
 
 static void check_none(feed_t *feed)
@@ -229,6 +316,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'm':
 		check_munge(&feed);
+		break;
+	case 'k':
+		if (feed.left > 0)
+			check_native(&feed);
+		break;
+	case 'K':
+		check_native_body(&feed);
 		break;
 	default:
 		return -1; /* not worth keeping */

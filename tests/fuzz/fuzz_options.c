@@ -67,6 +67,11 @@ static void check_site(const psec_site_t *site)
 	MUST(site->loglevel >= 1 && site->loglevel <= 5);
 	MUST(site->start_timeout_s >= 1 && site->start_timeout_s <= 86400);
 	MUST(site->timeout_s >= 1 && site->timeout_s <= 86400);
+	MUST(site->lifetime_s >= 0 && site->lifetime_s <= 86400);
+	MUST(site->job_cache_s >= 1 && site->job_cache_s <= 86400);
+	MUST(!strcmp(site->job_check, "off") ||
+	     !strcmp(site->job_check, "prefer") ||
+	     !strcmp(site->job_check, "require"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
