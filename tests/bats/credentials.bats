@@ -218,7 +218,7 @@ decodes_as() {
 
 @test "the first type of the list that can be had is taken" {
     local list
-    for list in munge native,munge foo,munge,native; do
+    for list in munge none,munge foo,munge,native; do
         succeeds cred_one "type=$list"
         is_answered "$list" SUCCESS
     done
@@ -227,7 +227,7 @@ decodes_as() {
 @test "a list of types that cannot be had is refused" {
     local list
     mark_logs
-    for list in native none foo,native; do
+    for list in none foo foo,none; do
         succeeds cred_one "type=$list"
         is_answered "$list" NOT-SUPPORTED
         log_says n1 "no credential of type '$list' can be made; this step has 'munge,native'"

@@ -141,7 +141,7 @@ is_cluster() {
 @test "a validation may name the types that it accepts" {
     succeeds cred show --types native,munge
     forged c.type psecalice -s "$(claims)"
-    refused c.type NOT-SUPPORTED "(wrong type): it is of type 'munge'; this step has 'munge', accepted are 'native'" --types native
+    refused c.type NOT-SUPPORTED "(wrong type): it is of type 'munge'; this step has 'munge,native', accepted are 'native'" --types native
 }
 
 @test "a refusal names job, step, rank and cause" {
