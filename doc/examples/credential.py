@@ -50,8 +50,11 @@ def check(path, uid):
     told = json.loads(answer.stdout)
     if not told.get("valid"):
         sys.exit(f"refused: {told['error']['text']}")
-    print(f"uid {told['proven']['uid']} (proven), "
-          f"job {told['stated']['job']} (stated)")
+    # The job is proven where slurmctld has confirmed it.
+    for kind in "proven", "stated":
+        if told[kind].get("job"):
+            print(f"uid {told['proven']['uid']} (proven), "
+                  f"job {told[kind]['job']} ({kind})")
 
 
 def main():

@@ -31,6 +31,17 @@ setup() {
     python=1
     /usr/bin/python3 -W ignore -c 'import pmix' || python=0
     (( ! python )) || makers+=(credential.py)
+    # A credential dies with its job: each user has one that lasts.
+    local user
+    for user in psecalice psecbob; do
+        declare -g "job_$user=$(allocation "$user")"
+    done
+}
+
+# allocation USER: prints the job.
+allocation() {
+    cluster_exec --user "$1" -- salloc --no-shell -N2 -n2 2>&1 |
+        sed -n 's/.*Granted job allocation //p'
 }
 
 teardown() {
@@ -40,9 +51,9 @@ teardown() {
 
 # with USER NODE COMMAND...: a step of USER's; psec is in its PATH.
 with() {
-    local user=$1 node=$2
+    local user=$1 node=$2 job=job_$1
     shift 2
-    srun_as "$user" --mpi=pmix -N1 -n1 -w "$node" \
+    srun_as "$user" --jobid "${!job}" --mpi=pmix -N1 -n1 -w "$node" \
         env "PATH=$(readlink -f -- "$PSEC_INSTALL")/bin:/usr/bin:/bin" "$@"
 }
 
