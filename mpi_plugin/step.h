@@ -40,8 +40,8 @@ typedef struct {
 	/* From slurm.conf; spank/realm.c. */
 	char *cluster;	      /* its name; NULL: not known */
 	int jobs_are_private; /* PrivateData=jobs */
-	int probe;	     /* 1: look what works where the tasks run */
-	int probe_keep;	     /* 1: a list of which nothing works is kept */
+	int probe;	      /* 1: look what works where the tasks run */
+	int probe_keep;	      /* 1: a list of which nothing works is kept */
 } psec_site_t;
 
 typedef struct {

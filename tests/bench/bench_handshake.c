@@ -585,7 +585,7 @@ int main(int argc, char **argv)
 	psec_error_t err;
 	bool failure = false;
 
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1; i < argc; i += 2) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
 
 		if (strcmp(argv[i], "--rounds") == 0)
@@ -601,7 +601,6 @@ int main(int argc, char **argv)
 		else
 			die("usage: bench_handshake [--rounds N] [--warmup N] "
 			    "[--socket PATH] [--mechdir DIR] [--only NAME]");
-		i++;
 	}
 	if (!socket_path) {
 		munged = munged_start(NULL);
