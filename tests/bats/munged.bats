@@ -161,6 +161,7 @@ no_longer_than() {
 }
 
 @test "munged's socket is removed" {
+    mark_logs
     outage_begin 10
     on n0 rm /run/munge/munge.socket.2
     is_down 2
@@ -169,7 +170,7 @@ no_longer_than() {
     is_back
     [[ $(while_down get) == UNREACHABLE ]]
     [[ $(while_down validate) == UNREACHABLE ]]
-    says '(unavailable): no socket at /run/munge/munge.socket.2: is munged running?'
+    log_says n0 '(unavailable): no socket at /run/munge/munge.socket.2: is munged running?'
     no_longer_than 10500
 }
 
