@@ -3,8 +3,8 @@
  * authinfo.h - what slurm.conf's AuthInfo says about MUNGE, so that our
  * credentials are of the realm that slurmctld uses.  See slurm.conf(5).
  *
- * AuthInfo is the site's.  It is read where it is used, by the user's
- * processes; root only passes it on.
+ * slurm.conf is a file of root's: AuthInfo is the site's word, and read as
+ * root where that is who needs it.
  */
 #ifndef PSEC_AUTHINFO_H
 #define PSEC_AUTHINFO_H

@@ -252,6 +252,27 @@ SCRIPT
     service_end
 }
 
+@test "a credential that names no job is not confirmed" {
+    service_begin
+    show_claim 0
+    is .status SUCCESS
+    is '."psec.job_confirmed"' 0
+    # Of a process outside of jobs.
+    cluster_exec --user psecalice -- psec get > "$BATS_TEST_TMPDIR/outside"
+    show "$BATS_TEST_TMPDIR/outside"
+    is .status SUCCESS
+    is '."psec.job_confirmed"' 0
+    service_end
+    rm -rf -- "$dir"
+    mkdir -m 0777 -- "$dir"
+    site_options job_check=require
+    service_begin
+    show_claim 0
+    is .status UNREACHABLE
+    log_says n1 '(job not confirmed): it names no job'
+    service_end
+}
+
 # --- slurmctld does not say --------------------------------------------------
 
 @test "while slurmctld hangs, prefer accepts and require refuses, in time" {

@@ -170,12 +170,12 @@ SCRIPT
 }
 
 @test "where a site does not allow native there is none" {
-    site_options
+    site_options mechanisms=munge
     succeeds step -N1 -n1 bin/c-cred --type munge --mode type=native --expect NOT-SUPPORTED
     says "no credential of type 'native' can be made"
     site_options mechanisms=munge,native
     succeeds step -N1 -n1 bin/c-cred --type native --mode file=n.cred
-    site_options
+    site_options mechanisms=munge
     succeeds step -N1 -n1 bin/c-cred --mode validate=n.cred.0 --expect NOT-SUPPORTED
     says "it is of type 'native'; this step has 'munge'"
     # A user may do without.
