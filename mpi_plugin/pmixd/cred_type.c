@@ -14,50 +14,9 @@ uint32_t cred_lifetime_s(void)
 				     : LIFETIME_S;
 }
 
-static bool begins_with(const uint8_t *cred, size_t len, const char *mark)
-{
-	return len >= strlen(mark) && memcmp(cred, mark, strlen(mark)) == 0;
-}
-
-/* -- munge: see libpsec/mech/psec_munge.c --------------------------------- */
-
-static bool munge_allowed(void)
-{
-	return psec_list_has(pmixd.conf.mechs, "munge");
-}
-
-static bool munge_recognise(const uint8_t *cred, size_t len)
-{
-	return begins_with(cred, len, "MUNGE:");
-}
-
 static cred_pace_t blocks(void)
 {
 	return CRED_BLOCKS;
-}
-
-static psec_code_t munge_create(const psec_cred_request_t *req, void **cred,
-				size_t *len, psec_error_t *err)
-{
-	return psec_cred_create(pmixd.psec, "munge", req, cred, len, err);
-}
-
-static psec_code_t munge_validate(const void *cred, size_t len,
-				  psec_cred_info_t **info, psec_error_t *err)
-{
-	return psec_cred_validate(pmixd.psec, "munge", cred, len, info, err);
-}
-
-/* -- native: see libpsec/mech/native_cred.h ------------------------------ */
-
-static bool native_allowed(void)
-{
-	return psec_list_has(pmixd.conf.mechs, "native");
-}
-
-static bool native_recognise(const uint8_t *cred, size_t len)
-{
-	return begins_with(cred, len, "NATIVE:");
 }
 
 /* A hash takes less time than to wake a worker would. */
@@ -66,57 +25,17 @@ static cred_pace_t native_pace(void)
 	return step_key_settled(pmixd.key) ? CRED_AT_ONCE : CRED_MUST_WAIT;
 }
 
-static psec_code_t native_create(const psec_cred_request_t *req, void **cred,
-				 size_t *len, psec_error_t *err)
-{
-	return psec_cred_create(pmixd.psec, "native", req, cred, len, err);
-}
-
-static psec_code_t native_validate(const void *cred, size_t len,
-				   psec_cred_info_t **info, psec_error_t *err)
-{
-	return psec_cred_validate(pmixd.psec, "native", cred, len, info, err);
-}
-
-/* -- none: see libpsec/mech/psec_none.c ----------------------------------- */
-
-static bool none_allowed(void)
-{
-	return psec_list_has(pmixd.conf.mechs, "none");
-}
-
-static bool none_recognise(const uint8_t *cred, size_t len)
-{
-	return begins_with(cred, len, "PSEC-NONE-");
-}
-
-static psec_code_t none_create(const psec_cred_request_t *req, void **cred,
-			       size_t *len, psec_error_t *err)
-{
-	return psec_cred_create(pmixd.psec, "none", req, cred, len, err);
-}
-
-static psec_code_t none_validate(const void *cred, size_t len,
-				 psec_cred_info_t **info, psec_error_t *err)
-{
-	return psec_cred_validate(pmixd.psec, "none", cred, len, info, err);
-}
-
-/* -- all of them ---------------------------------------------------------- */
-
 static const cred_type_t types[] = {
-	{ "munge", CRED_PROVES_UID | CRED_PROVES_GID | CRED_PROVES_TIMES,
-	  munge_allowed, munge_recognise, blocks, munge_create, munge_validate,
-	  "munged" },
+	{ "munge",
+	  "MUNGE:", CRED_PROVES_UID | CRED_PROVES_GID | CRED_PROVES_TIMES,
+	  "munged", blocks },
 	/* Who has the step's key is one of its servers. */
-	{ "native",
+	{ "native", "NATIVE:",
 	  CRED_PROVES_UID | CRED_PROVES_GID | CRED_PROVES_TIMES |
 		  CRED_PROVES_JOB | CRED_PROVES_STEP,
-	  native_allowed, native_recognise, native_pace, native_create,
-	  native_validate, "the step's node 0, which has the key," },
+	  "the step's node 0, which has the key,", native_pace },
 	/* It does not block; slurmctld, who is asked about its job, may. */
-	{ "none", 0, none_allowed, none_recognise, blocks, none_create,
-	  none_validate, "nobody" },
+	{ "none", "PSEC-NONE-", 0, "nobody", blocks },
 };
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
 _Static_assert(N_TYPES <= CRED_TYPES_MAX, "a wish has room for all types");
@@ -126,19 +45,28 @@ const cred_type_t *cred_type_get(size_t index)
 	return index < N_TYPES ? &types[index] : NULL;
 }
 
+bool cred_type_allowed(const cred_type_t *type)
+{
+	return psec_list_has(pmixd.conf.mechs, type->name);
+}
+
 const cred_type_t *cred_type_named(const char *name)
 {
 	for (size_t i = 0; i < N_TYPES; i++)
-		if (!strcmp(types[i].name, name) && types[i].allowed())
+		if (!strcmp(types[i].name, name) &&
+		    cred_type_allowed(&types[i]))
 			return &types[i];
 	return NULL;
 }
 
 const cred_type_t *cred_type_of(const uint8_t *cred, size_t len)
 {
-	for (size_t i = 0; i < N_TYPES; i++)
-		if (types[i].recognise(cred, len))
+	for (size_t i = 0; i < N_TYPES; i++) {
+		size_t mark = strlen(types[i].mark);
+
+		if (len >= mark && memcmp(cred, types[i].mark, mark) == 0)
 			return &types[i];
+	}
 	return NULL;
 }
 
@@ -150,7 +78,7 @@ void cred_type_list(char *out, size_t size)
 	for (size_t i = 0; i < N_TYPES; i++) {
 		size_t len = strlen(types[i].name);
 
-		if (!types[i].allowed() || used + len + 2 > size)
+		if (!cred_type_allowed(&types[i]) || used + len + 2 > size)
 			continue;
 		if (used)
 			out[used++] = ',';

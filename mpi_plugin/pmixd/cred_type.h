@@ -12,39 +12,29 @@
 
 #include "psec.h"
 
-/* How long create() and validate() may take. */
+/* How long it may take to make or validate one. */
 typedef enum {
-	CRED_AT_ONCE,	/* they only compute */
+	CRED_AT_ONCE,	/* that is only computing */
 	CRED_BLOCKS,	/* a service answers, soon or never */
 	CRED_MUST_WAIT, /* for something that is still on its way */
 } cred_pace_t;
 
 typedef struct {
-	const char *name; /* as in PMIX_CRED_TYPE */
-	unsigned proves;  /* cred_proof_t, when it was validated */
-
-	/* May this step use it?  Cheap; on libpmix's progress thread. */
-	bool (*allowed)(void);
-
-	/* Is CRED of this type?  Looks at its mark only.  Cheap, too. */
-	bool (*recognise)(const uint8_t *cred, size_t len);
-
+	const char *name;    /* as in PMIX_CRED_TYPE; libpsec's mechanism */
+	const char *mark;    /* what its credentials begin with */
+	unsigned proves;     /* cred_proof_t, when one was validated */
+	const char *service; /* whom a credential waits for, in sentences */
 	/* At this moment.  With pmixd.lock held. */
 	cred_pace_t (*pace)(void);
-
-	/* As psec_cred_create(), psec_cred_validate(). */
-	psec_code_t (*create)(const psec_cred_request_t *req, void **cred,
-			      size_t *len, psec_error_t *err);
-	psec_code_t (*validate)(const void *cred, size_t len,
-				psec_cred_info_t **info, psec_error_t *err);
-
-	const char *service; /* whom a credential waits for, in sentences */
 } cred_type_t;
 
 #define CRED_TYPES_MAX 8
 
 /* In the order of preference; NULL past the last. */
 const cred_type_t *cred_type_get(size_t index);
+
+/* May this step use it? */
+bool cred_type_allowed(const cred_type_t *type);
 
 /* The type NAME where this step may use it, or NULL. */
 const cred_type_t *cred_type_named(const char *name);

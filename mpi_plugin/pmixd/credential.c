@@ -111,7 +111,8 @@ static cred_cause_t make(const cred_request_t *r, const cred_type_t *type,
 		req.for_uid = r->wish.uid;
 	if (r->wish.has_gid)
 		req.for_gid = r->wish.gid;
-	if (type->create(&req, &cred, &result->cred.size, &err) != PSEC_OK)
+	if (psec_cred_create(pmixd.psec, type->name, &req, &cred,
+			     &result->cred.size, &err) != PSEC_OK)
 		return cred_fail_psec(&result->err, &err);
 	result->cred.bytes = cred;
 	return cred_fail(&result->err, CRED_OK, "%s", "");
@@ -233,7 +234,7 @@ static cred_cause_t recognise_type(cred_request_t *r, cred_error_t *err)
 				 r->blob_len);
 	add_type(r, type);
 	cred_type_list(ours, sizeof(ours));
-	if (type->allowed() && is_wanted(r, type, ours))
+	if (cred_type_allowed(type) && is_wanted(r, type, ours))
 		return CRED_OK;
 	return cred_fail(err, CRED_WRONG_TYPE,
 			 "it is of type '%s'; this step has '%s', accepted "
@@ -292,7 +293,8 @@ static cred_cause_t read_facts(const cred_request_t *r, cred_facts_t *facts,
 	psec_error_t why;
 	cred_cause_t rc = CRED_OK;
 
-	if (type->validate(r->blob, r->blob_len, &cred, &why) != PSEC_OK)
+	if (psec_cred_validate(pmixd.psec, type->name, r->blob, r->blob_len,
+			       &cred, &why) != PSEC_OK)
 		return cred_fail_psec(err, &why);
 	facts->type = type->name;
 	facts->proven = type->proves;
