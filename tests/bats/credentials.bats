@@ -222,6 +222,8 @@ decodes_as() {
         succeeds cred_one "type=$list"
         is_answered "$list" SUCCESS
     done
+    succeeds cred_one type=foo,native,munge --type native
+    is_answered foo,native,munge SUCCESS
 }
 
 @test "a list of types that cannot be had is refused" {

@@ -51,7 +51,7 @@ options() {
 fails() {
     refuses step -N2 bin/c-init
     (( status != 124 ))
-    says "none of the security mechanisms 'munge' works on node n"
+    says 'a step of several nodes needs the mechanism munge for its links, and on node n'
     says "$1"
 }
 

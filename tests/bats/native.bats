@@ -179,7 +179,7 @@ SCRIPT
     succeeds step -N1 -n1 bin/c-cred --mode validate=n.cred.0 --expect NOT-SUPPORTED
     says "it is of type 'native'; this step has 'munge'"
     # A user may do without.
-    site_options mechanisms=munge,native
+    site_options
     succeeds step --psec=munge -N1 -n1 bin/c-cred --mode type=native --expect NOT-SUPPORTED
 }
 

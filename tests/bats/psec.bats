@@ -227,7 +227,7 @@ picks() {
     [[ $output == native ]]
     ends 64 as psecalice n0 select
     succeeds in_step -n1 --mpi=pmix -- '$psec select --json'
-    has '.selected == "munge" and .list == "munge" and .works and .why == null'
+    has '.selected == "munge" and .list == "munge,native" and .works and .why == null'
 }
 
 @test "select: what is picked but does not work is told" {
@@ -485,7 +485,7 @@ made() {
         $psec validate cred.2 > /dev/null; $psec validate --json cred.2; echo "2: $?"
         $psec validate --expect-uid 0 cred.3; echo "3: $?"
         $psec validate --type native cred.4; echo "4: $?"
-        $psec get --type foo,native; echo "5: $?"
+        $psec get --type foo,none; echo "5: $?"
         $psec get --for-uid psecbob | $psec validate; echo "6: $?"
         echo garbage | $psec validate; echo "7: $?"
         $psec get --server --ttl 5; echo "8: $?"'
