@@ -57,7 +57,7 @@ Bytes get_credential()
 	pmix_byte_object_t cred = { nullptr, 0 };
 
 	check("PMIx_Get_credential", PMIx_Get_credential(nullptr, 0, &cred));
-	const Bytes bytes(cred.bytes, cred.bytes + cred.size);
+	Bytes bytes(cred.bytes, cred.bytes + cred.size);
 	std::free(cred.bytes);
 	return bytes;
 }
