@@ -125,8 +125,8 @@ static bool read_uri(const char *uri, address_t *addr, socklen_t *len)
 	long port = colon ? strtol(colon + 1, NULL, 10) : 0;
 	size_t n;
 
-	if (!start || strncmp(start + 4, "://", 3) != 0 || port < 1 ||
-	    port > UINT16_MAX || colon < start + 7)
+	if (!start || !start[3] || strncmp(start + 4, "://", 3) != 0 ||
+	    port < 1 || port > UINT16_MAX || colon < start + 7)
 		return false;
 	n = (size_t)(colon - start) - 7;
 	if (n >= sizeof(host))
