@@ -649,9 +649,10 @@ listened() {
     on n0 test -f /tmp/taken
     # munged listens, and does not speak this language.
     refuses as psecalice n0 handshake --connect unix:/run/munge/munge.socket.2 --timeout 2
-    # A client that says nothing.
+    # A client that listens to the end and says nothing.
     listen n0 --listen unix:/tmp/psec.sock --timeout 1
-    on n0 python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("/tmp/psec.sock"); s.recv(1)' || :
+    on n0 python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("/tmp/psec.sock")
+while s.recv(100): pass' || :
     listened
     (( status == 14 ))
 }
