@@ -165,7 +165,7 @@ step_runs() {
     shift
     (( $# )) || read -ra _nodes < <(nodes)
     for node in "${@:-${_nodes[@]}}"; do
-        wait_for 20 on "$node" pgrep -x "$program"
+        wait_for 20 on "$node" pgrep -u psecalice,psecbob -x "$program"
     done
 }
 

@@ -278,7 +278,8 @@ stale_dir() {
     local next=$(( output + 1 ))
     stale_dir "/run/psec/$next.0"
     succeeds step -N1 -w n0 sh -c 'bin/c-init && echo $SLURM_JOB_ID'
-    [[ $output == "$next" ]]
+    # A job that waits for the one before says so.
+    [[ $(tail -n 1 <<< "$output") == "$next" ]]
     leaves_nothing
     succeeds on n0 ls /run/treasure
     [[ $output == kept ]]
