@@ -4,8 +4,9 @@
 # Our credentials are of the realm that slurmctld uses: munged's socket and
 # the lifetime of slurm.conf's AuthInfo; and another cluster's are refused.
 
-# bats and common.bash set variables.
-# shellcheck disable=SC2030,SC2031,SC2154
+# bats and common.bash set variables; what is in single quotes is for a task's
+# shell.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
 
 load common
 
@@ -45,6 +46,14 @@ unmunge_of() {
     succeeds step -N1 -n1 bin/c-cred --mode file=r.cred
     unmunge_of r.cred.0
     says "psecalice ($(id -u psecalice))"
+}
+
+@test "tasks are told that there is no munge for their libpmix" {
+    local log
+    log=$(cluster_dir)/log/n0.log
+    succeeds step -N1 -n1 -w n0 sh -c 'echo "$PMIX_SECURITY_MODE"'
+    [[ $output == native ]]
+    grep -F 'psec: mechanism munge does not work where task 0 runs: there is no socket /run/munge/munge.socket.2' "$log"
 }
 
 @test "credentials live as long as AuthInfo says" {
