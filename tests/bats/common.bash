@@ -214,6 +214,11 @@ end_steps() {
     leaves_nothing
 }
 
+# rows FILTER: what jq's FILTER prints for the JSON lines of the output.
+rows() {
+    grep '^{' <<< "$output" | jq -r "$1"
+}
+
 # --- munged ------------------------------------------------------------------
 
 # munged_stop NODE [SIGNAL], munged_start NODE [NAME=VALUE]...: with variables
@@ -229,6 +234,15 @@ munged_start() {
     shift
     # shellcheck disable=SC2016
     on "$node" sh -c 'pgrep -x munged > /dev/null || { xargs -d "\n" env "$@" < /run/munged.args; }' sh "$@"
+}
+
+# munged_mend: for teardown; each node's munged runs, whatever was done to it.
+munged_mend() {
+    local node
+    for node in $(nodes); do
+        on "$node" pkill -CONT -x munged || :
+        munged_start "$node" || :
+    done
 }
 
 # --- logs --------------------------------------------------------------------

@@ -19,17 +19,8 @@ teardown_file() {
 }
 
 teardown() {
-    local node
-    for node in $(nodes); do
-        on "$node" pkill -CONT -x munged || :
-        munged_start "$node"
-    done
+    munged_mend
     end_steps
-}
-
-# rows FILTER: what jq's FILTER prints for the JSON lines of the output.
-rows() {
-    grep '^{' <<< "$output" | jq -r "$1"
 }
 
 # --- one rank against seven --------------------------------------------------

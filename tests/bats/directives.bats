@@ -19,12 +19,8 @@ teardown_file() {
 }
 
 teardown() {
-    local node
-    for node in $(nodes); do
-        on "$node" pkill -CONT -x munged || :
-        on "$node" sh -c 'test ! -e /run/flood.pid || kill "$(cat /run/flood.pid)"; rm -f /run/flood.pid' || :
-        munged_start "$node"
-    done
+    on_each sh -c 'test ! -e /run/flood.pid || kill "$(cat /run/flood.pid)"; rm -f /run/flood.pid' || :
+    munged_mend
     rm -f -- "$(cluster_dir)"/shared/{stall.*,c.*,flood.py}
     end_steps
 }

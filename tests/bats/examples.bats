@@ -94,8 +94,9 @@ with() {
         [[ $output == *"$alice"* ]]
         succeeds with psecalice n0 bin/credential_file get work/cred
         cp -- "$(cluster_dir)/shared/work/cred" "$(cluster_dir)/shared/work/for-bob"
+        mark_logs
         refuses with psecbob n1 "bin/$reader" check work/for-bob "$bob"
-        says "it is of uid $alice, expected was uid $bob"
+        wait_for 5 log_says n1 "it is of uid $alice, expected was uid $bob"
     done
 }
 
@@ -104,8 +105,9 @@ with() {
     for reader in credential_file credential_cxx credential.py; do
         succeeds with psecalice n0 bin/credential_file get work/cred
         succeeds with psecalice n0 "bin/$reader" check work/cred "$alice"
+        mark_logs
         refuses with psecalice n0 "bin/$reader" check work/cred "$alice"
-        says '(replayed)'
+        wait_for 5 log_says n0 '(replayed)'
     done
 }
 

@@ -21,19 +21,10 @@ teardown_file() {
 }
 
 teardown() {
-    local node
-    for node in $(nodes); do
-        on "$node" pkill -CONT -x munged || :
-        on "$node" sh -c 'test ! -e /run/munged.args.good || mv /run/munged.args.good /run/munged.args'
-        munged_start "$node"
-    done
+    on_each sh -c 'test ! -e /run/munged.args.good || mv /run/munged.args.good /run/munged.args'
+    munged_mend
     rm -rf -- "$(cluster_dir)"/shared/{out.*,soak.*,key}
     end_steps
-}
-
-# rows FILTER: what jq's FILTER prints for the JSON lines of the output.
-rows() {
-    grep '^{' <<< "$output" | jq -r "$1"
 }
 
 # usage: of psec-pmixd on n0: kB of memory, threads, descriptors.
@@ -182,14 +173,17 @@ no_longer_than() {
     [[ $(rows 'select(.status) | .status' | sort -u) == SUCCESS ]]
 }
 
+# reached WHAT: all four ranks have, or the step has ended.
+reached() {
+    [[ $(find "$(cluster_dir)/shared" -name "soak.$1.?" | wc -l) == 4 ]] || ! kill -0 "$step_pid"
+}
+
 @test "nothing grows with the number of calls" {
-    local before after calls=20000 file rank
+    local before after calls=20000 file
     [[ -z ${PSEC_TEST_ALL:-} ]] || calls=100000
     step_begin -N1 -n4 -w n0 bin/c-cred --mode soak=soak --count $(( calls / 8 )) --limit 900
     for file in ready 'done'; do
-        for rank in 0 1 2 3; do
-            wait_for 600 test -e "$(cluster_dir)/shared/soak.$file.$rank"
-        done
+        wait_for 600 reached "$file"
         if [[ $file == ready ]]; then
             before=$(usage)
             : > "$(cluster_dir)/shared/soak.go"

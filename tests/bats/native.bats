@@ -25,10 +25,9 @@ teardown_file() {
 teardown() {
     local node
     for node in $(nodes); do
-        on "$node" pkill -CONT -x munged || :
         on "$node" ip rule del ipproto tcp dport 60001-60009 blackhole 2> /dev/null || :
-        munged_start "$node" || :
     done
+    munged_mend
     rm -rf -- "$(cluster_dir)"/shared/{n.*,stall.*}
     end_steps
 }
@@ -41,11 +40,6 @@ native() {
 # native_one MODE [ARGUMENT]...: rank 1's alone, on the second of two nodes.
 native_one() {
     step -N2 --ntasks-per-node=1 bin/c-cred --type native --rank 1 --mode "$@"
-}
-
-# rows FILTER: what jq's FILTER prints for the JSON lines of the output.
-rows() {
-    grep '^{' <<< "$output" | jq -r "$1"
 }
 
 # statuses WHAT: which ones the ranks got.

@@ -75,6 +75,34 @@ void mode_refused(const cred_mode_t *mode, const char *what,
 			     status_text(answer->status), mode->expect);
 }
 
+bool file_is_there(const cred_mode_t *mode, const char *what)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s.%s", mode->value, what);
+	return access(path, F_OK) == 0;
+}
+
+void file_await(const cred_mode_t *mode, const char *what)
+{
+	client_doing("waiting for '%s.%s'", mode->value, what);
+	while (!file_is_there(mode, what))
+		sleep_ms(10);
+}
+
+void file_show(const cred_mode_t *mode, const char *what)
+{
+	char path[4096];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s.%s.%u", mode->value, what,
+		       client_rank());
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		client_fail("'%s': %s", path, strerror(errno));
+	(void)close(fd);
+}
+
 void own_credential(cred_t *cred)
 {
 	client_doing("in PMIx_Get_credential_nb");
@@ -383,6 +411,7 @@ static const struct {
 	{ "nb-and-blocking", mode_nb_and_blocking },
 	{ "file", mode_file },	     /* =PATH */
 	{ "storm", mode_storm },     /* =N */
+	{ "crowd", mode_crowd },     /* =PATH, with --count */
 	{ "loop", mode_loop },	     /* =SECONDS */
 	{ "outage", mode_outage },   /* =PATH */
 	{ "soak", mode_soak },	     /* =PATH */
@@ -437,7 +466,7 @@ int main(int argc, char **argv)
 		  "the status of refusals, name or number" },
 		{ "--timeout", OPT_NUMBER, &mode.timeout_s,
 		  "PMIX_TIMEOUT of some modes' requests" },
-		{ "--count", OPT_NUMBER, &mode.count, "of soak" },
+		{ "--count", OPT_NUMBER, &mode.count, "of soak and crowd" },
 		{ "--uid", OPT_NUMBER, &mode.uid, "likewise PMIX_USERID" },
 		{ "--gid", OPT_NUMBER, &mode.gid, "likewise PMIX_GRPID" },
 		{ "--types", OPT_TEXT, &mode.types, "likewise PMIX_CRED_TYPE" },

@@ -21,7 +21,7 @@ typedef struct {
 	long timeout_s;	    /* PMIX_TIMEOUT in some modes; 0: none */
 	long max_ms;	    /* no answer may take longer; 0: any may */
 	bool failures_ok;   /* "loop", "storm": count failures only */
-	long count;	    /* of "soak" */
+	long count;	    /* of "soak", "crowd" */
 	long uid, gid;	   /* PMIX_USERID, PMIX_GRPID in some modes; -1: none */
 	const char *types; /* PMIX_CRED_TYPE in some modes; "": none */
 } cred_mode_t;
@@ -45,6 +45,14 @@ void must_be_valid(const cred_mode_t *mode, const cred_t *cred,
 		   const char *what);
 /* Nothing broke: a fresh credential is still made and accepted. */
 void still_works(const cred_mode_t *mode);
+
+/*
+ * Files by which a test and the ranks tell each other how far they are:
+ * VALUE.WHAT of the test, VALUE.WHAT.RANK of a rank.
+ */
+bool file_is_there(const cred_mode_t *mode, const char *what);
+void file_await(const cred_mode_t *mode, const char *what);
+void file_show(const cred_mode_t *mode, const char *what);
 
 /* The directives of the command line, --timeout and so on; their number. */
 size_t mode_directives(const cred_mode_t *mode, pmix_info_t info[4]);
@@ -81,6 +89,7 @@ void mode_serve(const cred_mode_t *mode);
 
 /* cred-load.c: many at once, and for long. */
 void mode_storm(const cred_mode_t *mode);
+void mode_crowd(const cred_mode_t *mode);
 void mode_loop(const cred_mode_t *mode);
 
 #endif

@@ -145,29 +145,6 @@ void mode_validate(const cred_mode_t *mode)
 
 /* -- stalled -------------------------------------------------------------- */
 
-static void touch(const cred_mode_t *mode, const char *what)
-{
-	char path[4096];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s.%s.%u", mode->value, what,
-		       client_rank());
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		client_fail("'%s': %s", path, strerror(errno));
-	(void)close(fd);
-}
-
-static void wait_until(const cred_mode_t *mode, const char *what)
-{
-	char path[4096];
-
-	(void)snprintf(path, sizeof(path), "%s.%s", mode->value, what);
-	client_doing("waiting for '%s'", path);
-	while (access(path, F_OK) != 0)
-		sleep_ms(10);
-}
-
 static void in_time(const cred_mode_t *mode, const char *what,
 		    const cred_t *answer)
 {
@@ -194,8 +171,8 @@ void mode_stalled(const cred_mode_t *mode)
 	size_t i;
 
 	own_credential(&first);
-	touch(mode, "ready");
-	wait_until(mode, "go");
+	file_show(mode, "ready");
+	file_await(mode, "go");
 	for (i = 0; i < N; i++) {
 		cred_get_begin(&gets[i], info, ninfo);
 		cred_validate_begin(&validations[i], first.blob, first.len,
@@ -208,8 +185,8 @@ void mode_stalled(const cred_mode_t *mode)
 		in_time(mode, "get", &gets[i]);
 		in_time(mode, "validate", &validations[i]);
 	}
-	touch(mode, "done");
-	wait_until(mode, "over");
+	file_show(mode, "done");
+	file_await(mode, "over");
 	back_us = now_us();
 	still_works(mode);
 	if (now_us() - back_us > 2000000)
@@ -315,7 +292,7 @@ void mode_awaited(const cred_mode_t *mode)
 	cred_wait(&late, 1);
 	in_time(mode, "a native one without the key", &late);
 	get_of(&patient, "native", 40);
-	touch(mode, "waiting");
+	file_show(mode, "waiting");
 	client_doing("waiting for a native credential");
 	cred_wait(&patient, 1);
 	mode_report(mode, "a native one in the end", &patient);

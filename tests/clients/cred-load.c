@@ -74,9 +74,9 @@ static tally_t tally_of(cred_t *requests, long n)
 }
 
 /* N requests in flight at once: each is answered exactly once. */
-void mode_storm(const cred_mode_t *mode)
+static void storm(const cred_mode_t *mode, long n)
 {
-	long n = mode_number(mode), i, m = 0;
+	long i, m = 0;
 	cred_t *gets = calloc((size_t)n, sizeof(*gets));
 	cred_t *validations = calloc((size_t)n, sizeof(*validations));
 	tally_t tally;
@@ -110,6 +110,19 @@ void mode_storm(const cred_mode_t *mode)
 	}
 	free(gets);
 	free(validations);
+}
+
+void mode_storm(const cred_mode_t *mode)
+{
+	storm(mode, mode_number(mode));
+}
+
+/* The same when the test has stopped what answers them; see file_await(). */
+void mode_crowd(const cred_mode_t *mode)
+{
+	file_show(mode, "ready");
+	file_await(mode, "go");
+	storm(mode, mode->count);
 }
 
 /* -- loop --------------------------------------------------------------- */

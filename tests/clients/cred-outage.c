@@ -1,49 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* cred-outage.c - modes of c-cred: while a test breaks things, and for long. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "c-cred.h"
 #include "client.h"
 #include "mutate.h"
 
-/* -- files that a test and the ranks tell each other by -------------------- */
-
-static bool is_there(const cred_mode_t *mode, const char *what)
-{
-	char path[4096];
-
-	(void)snprintf(path, sizeof(path), "%s.%s", mode->value, what);
-	return access(path, F_OK) == 0;
-}
-
-static void show_up(const cred_mode_t *mode, const char *what)
-{
-	char path[4096];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s.%s.%u", mode->value, what,
-		       client_rank());
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		client_fail("'%s': %s", path, strerror(errno));
-	(void)close(fd);
-}
-
-static void await(const cred_mode_t *mode, const char *what)
-{
-	client_doing("waiting for '%s.%s'", mode->value, what);
-	while (!is_there(mode, what))
-		sleep_ms(10);
-}
-
-/* -- outage -----------------------------------------------------------------
- */
+/* -- outage -------------------------------------------------------------- */
 
 #define PAUSE_MS 5
 
@@ -89,11 +55,11 @@ static void show(const char *phase, const char *what, const tally_t *tally)
 
 static phase_t phase_now(const cred_mode_t *mode)
 {
-	if (is_there(mode, "back"))
+	if (file_is_there(mode, "back"))
 		return BACK;
-	if (is_there(mode, "mending"))
+	if (file_is_there(mode, "mending"))
 		return MENDING;
-	return is_there(mode, "down") ? DOWN : UP;
+	return file_is_there(mode, "down") ? DOWN : UP;
 }
 
 /* What began in an outage and ended after it may have been mended, too. */
@@ -133,9 +99,9 @@ void mode_outage(const cred_mode_t *mode)
 
 	PMIX_INFO_LOAD(&info, PMIX_TIMEOUT, &timeout, PMIX_INT);
 	own_credential(&spare);
-	show_up(mode, "up");
+	file_show(mode, "up");
 	client_doing("getting and validating during an outage");
-	while (!is_there(mode, "over")) {
+	while (!file_is_there(mode, "over")) {
 		phase_t phase = phase_now(mode);
 		bool both;
 
@@ -205,15 +171,15 @@ void mode_soak(const cred_mode_t *mode)
 	int64_t begun;
 
 	pairs(WARM_UP);
-	show_up(mode, "ready");
-	await(mode, "go");
+	file_show(mode, "ready");
+	file_await(mode, "go");
 	client_doing("getting and validating %ld times", mode->count);
 	begun = now_us();
 	pairs(mode->count);
 	(void)printf("{\"rank\":%u,\"pairs\":%ld,\"us\":%" PRId64 "}\n",
 		     client_rank(), mode->count, now_us() - begun);
-	show_up(mode, "done");
-	await(mode, "over");
+	file_show(mode, "done");
+	file_await(mode, "over");
 }
 
 /* -- mutate -----------------------------------------------------------------
