@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define CTL_VERSION 2u
+#define CTL_VERSION 4u
 
 #define CTL_LOG_FD     2 /* psec-pmixd's standard error: lines for the log */
 #define CTL_FD	       3 /* psec-pmixd's end of the control socket */
@@ -24,11 +24,15 @@ typedef enum {
 	CTL_CONFIG = 1, /* "key=value" strings, each with its NUL */
 	CTL_ENV = 2,	/* the step's SLURM_* variables, likewise */
 	CTL_END = 3,	/* the step is over: clean up and leave */
+	CTL_TASKS = 4,	/* u32 pid of local task 0, 1, ...: they are forked and
+			   bound to CPUs, and wait for CTL_GO; then, up to the
+			   frame's end, their working directory */
 	/* psec-pmixd to slurmstepd */
 	CTL_BLOCK = 16, /* u32 local task, then its variables as above */
 	CTL_READY = 17, /* all blocks are sent, tasks may start */
 	CTL_FAIL = 18,	/* a sentence: the server could not start */
 	CTL_EXEC = 19,	/* ctl_exec_t: psec-pmixd could not be executed */
+	CTL_GO = 20,	/* the tasks of CTL_TASKS may begin their programs */
 } ctl_type_t;
 
 typedef struct {
@@ -48,6 +52,8 @@ typedef struct {
 
 /* What srun's side of the plugin puts into the step's environment. */
 #define PSEC_ENV_TASKMAP "SLURM_PSEC_TASKMAP" /* see taskmap.h */
-#define PSEC_ENV_ABORT	 "SLURM_PSEC_ABORT_PORT"
+/* Words: dist=N, a task_dist_states_t of Slurm's. */
+#define PSEC_ENV_STEP  "SLURM_PSEC_STEP"
+#define PSEC_ENV_ABORT "SLURM_PSEC_ABORT_PORT"
 
 #endif

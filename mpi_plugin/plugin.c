@@ -67,6 +67,12 @@ static void server_lost(void)
 			    step->job_id, step->step_id, slurm_strerror(errno));
 }
 
+static void tasks_forked(void)
+{
+	if (self.server)
+		server_tasks_forked(self.server);
+}
+
 static void tasks_over(int all_killed)
 {
 	if (self.server)
@@ -115,7 +121,7 @@ EXPORT int mpi_p_slurmstepd_prefork(const void *unused, char ***env)
 		self.server = server_start(step, *env, server_lost,
 					   self.failure, sizeof(self.failure));
 	if (self.server)
-		psec_step_hooks(tasks_over, step_over);
+		psec_step_hooks(tasks_forked, tasks_over, step_over);
 	else
 		slurm_error("mpi/pmix: %s", self.failure);
 	return SLURM_SUCCESS;
@@ -169,6 +175,7 @@ EXPORT int mpi_p_slurmstepd_task(const psec_mpi_task_info_t *task, char ***env)
 		free(name);
 	}
 	slurm_unsetenvp(*env, PSEC_ENV_TASKMAP);
+	slurm_unsetenvp(*env, PSEC_ENV_STEP);
 	slurm_unsetenvp(*env, PSEC_ENV_ABORT);
 	return SLURM_SUCCESS;
 }
@@ -190,6 +197,15 @@ static char *encode_layout(const slurm_step_layout_t *layout)
 	text = taskmap_encode(nodes, ntasks);
 	free(nodes);
 	return text;
+}
+
+/* What psec-pmixd cannot learn on its node; see PSEC_ENV_STEP. */
+static void describe_step(const slurm_step_layout_t *layout, char ***env)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "dist=%u", layout->task_dist);
+	slurm_env_array_overwrite(env, PSEC_ENV_STEP, text);
 }
 
 static void start_abort_agent(abort_agent_t **agent,
@@ -230,6 +246,7 @@ EXPORT void *mpi_p_client_prelaunch(const psec_mpi_step_info_t *info,
 	}
 	slurm_env_array_overwrite(env, PSEC_ENV_TASKMAP, map);
 	free(map);
+	describe_step(info->step_layout, env);
 	start_abort_agent(&client->agent, info, env);
 	return client;
 }

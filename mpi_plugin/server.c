@@ -75,6 +75,14 @@ const char *server_block(const server_t *s, uint32_t local, size_t *len)
 	return startup_block(&s->startup, local, len);
 }
 
+/* What goes wrong here costs the tasks a few values; the step goes on. */
+void server_tasks_forked(server_t *s)
+{
+	if (startup_tasks_forked(&s->startup) != 0)
+		slurm_info("mpi/pmix: psec-pmixd did not take note of the "
+			   "tasks' CPUs in time");
+}
+
 void server_tasks_over(server_t *s, bool all_killed)
 {
 	if (s->relay)

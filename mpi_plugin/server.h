@@ -32,6 +32,13 @@ server_t *server_start(const psec_step_t *step, char *const *env,
 const char *server_block(const server_t *server, uint32_t local, size_t *len);
 
 /*
+ * Tell psec-pmixd the processes of the local tasks, which are forked and
+ * bound to CPUs, and wait (for some seconds at most) until it has taken note
+ * of what the kernel says about them.
+ */
+void server_tasks_forked(server_t *server);
+
+/*
  * The tasks have ended, ALL_KILLED: each by a signal; psec-pmixd may go.
  * Where it went before them and they were not killed with it, it was lost.
  */

@@ -46,6 +46,12 @@ extern void slurm_unsetenvp(char **array, const char *name);
  */
 extern slurm_conf_t slurm_conf __attribute__((weak));
 
+/*
+ * A distribution's name as `scontrol show step` prints it ("Block"); free it
+ * with slurm_xfree().  Takes a task_dist_states_t.
+ */
+extern char *slurm_step_layout_type_name(uint32_t task_dist);
+
 /* slurm.conf's SrunPortRange: first and last port, or NULL.  Slurm's own. */
 extern uint16_t *slurm_get_srun_port_range(void);
 

@@ -13,6 +13,8 @@
 #include "lines.h"
 #include "startup.h"
 
+#define TASKS_TIMEOUT_S 5 /* for psec-pmixd to take note of the tasks */
+
 struct startup_block {
 	char *data;
 	size_t len;
@@ -136,7 +138,7 @@ static void put_string(FILE *out, const char *key, const char *value)
 		fprintf(out, "%s=%s%c", key, value, '\0');
 }
 
-/* All of it from Slurm or from the site, but for user_mechs. */
+/* All of it from Slurm or from the site, but for user_mechs and command. */
 static int send_config(startup_t *s, const char *dir)
 {
 	const psec_step_t *step = s->step;
@@ -163,6 +165,7 @@ static int send_config(startup_t *s, const char *dir)
 	put_string(out, "mechanisms", step->site.mechanisms);
 	put_string(out, "user_mechanisms", step->user_mechs);
 	put_string(out, "priorities", step->site.priorities);
+	put_string(out, "command", step->command);
 	put_string(out, "mechdir", step->site.mechdir);
 	put_string(out, "munge_socket", step->site.munge_socket);
 	put_string(out, "ports", step->site.ports);
@@ -313,6 +316,32 @@ int startup_run(startup_t *s, int fd, const char *dir, char *const *env)
 	if (send_config(s, dir) != 0 || send_env(s, env) != 0)
 		return -1;
 	return receive_blocks(s);
+}
+
+int startup_tasks_forked(startup_t *s)
+{
+	const psec_step_t *step = s->step;
+	struct startup_block body = { NULL, 0 };
+	FILE *out = open_memstream(&body.data, &body.len);
+	ctl_head_t head;
+	int rv = -1;
+
+	if (!out)
+		return -1;
+	for (uint32_t i = 0; i < step->nlocal; i++) {
+		uint32_t pid = (uint32_t)step->pids[i];
+
+		fwrite(&pid, sizeof(pid), 1, out);
+	}
+	if (step->cwd)
+		fputs(step->cwd, out);
+	clock_gettime(CLOCK_MONOTONIC, &s->deadline);
+	s->deadline.tv_sec += TASKS_TIMEOUT_S;
+	if (fclose(out) == 0 && send_frame(s, CTL_TASKS, &body) == 0 &&
+	    recv_all(s, &head, sizeof(head)) == 0 && head.type == CTL_GO)
+		rv = 0;
+	free(body.data);
+	return rv;
 }
 
 const char *startup_block(const startup_t *s, uint32_t local, size_t *len)

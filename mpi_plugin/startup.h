@@ -43,6 +43,13 @@ int startup_run(startup_t *s, int fd, const char *dir, char *const *env);
 /* The block for local task LOCAL, see server_block(). */
 const char *startup_block(const startup_t *s, uint32_t local, size_t *len);
 
+/*
+ * The tasks are forked: tell psec-pmixd their processes and directory, which
+ * are in the step record, and wait until it has taken note of what the kernel
+ * says of them; for 5 seconds at most.  0, or -1: it has not.
+ */
+int startup_tasks_forked(startup_t *s);
+
 /* Does not close the socket. */
 void startup_clear(startup_t *s);
 

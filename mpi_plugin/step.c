@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* step.c - the one object that the two plugins in slurmstepd share. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "step.h"
 
@@ -8,7 +9,8 @@
 
 /* One per slurmstepd; both plugins map this library once. */
 static psec_step_t *current;
-static uint32_t exited, killed_tasks; /* local tasks that have ended */
+static uint32_t forked, exited, killed_tasks; /* local tasks */
+static void (*tasks_forked_fn)(void);
 static void (*tasks_over_fn)(int all_killed);
 static void (*step_over_fn)(void);
 
@@ -19,6 +21,9 @@ static void step_free(psec_step_t *step)
 	free(step->gids);
 	free(step->ranks);
 	free(step->user_mechs);
+	free(step->command);
+	free(step->cwd);
+	free(step->pids);
 	free(step->site.mechanisms);
 	free(step->site.priorities);
 	free(step->site.pmixd);
@@ -44,9 +49,11 @@ EXPORT void psec_step_set(psec_step_t *step)
 	current = step;
 }
 
-EXPORT void psec_step_hooks(void (*tasks_over)(int all_killed),
+EXPORT void psec_step_hooks(void (*tasks_forked)(void),
+			    void (*tasks_over)(int all_killed),
 			    void (*step_over)(void))
 {
+	tasks_forked_fn = tasks_forked;
 	tasks_over_fn = tasks_over;
 	step_over_fn = step_over;
 }
@@ -54,6 +61,23 @@ EXPORT void psec_step_hooks(void (*tasks_over)(int all_killed),
 EXPORT int psec_step_has_server(void)
 {
 	return tasks_over_fn != NULL;
+}
+
+EXPORT void psec_step_set_cwd(const char *cwd)
+{
+	if (!current)
+		return;
+	free(current->cwd);
+	current->cwd = strdup(cwd);
+}
+
+EXPORT void psec_step_task_forked(uint32_t local, pid_t pid)
+{
+	if (!current || local >= current->nlocal || !current->pids)
+		return;
+	current->pids[local] = pid;
+	if (++forked == current->nlocal && tasks_forked_fn)
+		tasks_forked_fn();
 }
 
 EXPORT void psec_step_task_exited(int killed)

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PSEC_STEP_ABI 3
+#define PSEC_STEP_ABI 4
 
 /* Site options from plugstack.conf; their table is in spank/options.c. */
 typedef struct {
@@ -58,6 +58,9 @@ typedef struct {
 	uint32_t *ranks;  /* global rank of each local task */
 	char *user_mechs; /* srun --psec=LIST as typed, or NULL */
 	int user_probe;	  /* srun --psec-probe: 1 on, -1 off, 0 not given */
+	char *command;	  /* the tasks' argv with blanks between, or NULL */
+	char *cwd;	  /* their working directory; NULL: not known (yet) */
+	pid_t *pids;	  /* of each local task, once they are forked */
 	psec_site_t site;
 } psec_step_t;
 
@@ -71,15 +74,22 @@ const psec_step_t *psec_step_get(int abi);
 void psec_step_set(psec_step_t *step);
 
 /*
- * What mpi_pmix.so wants done when the last local task has ended, and when
- * the step is over.  slurmstepd unloads MPI plugins late; SPANK's exit hook
- * comes before slurmctld learns of the end.
+ * What mpi_pmix.so wants done when all local tasks are forked and bound and
+ * none has begun its program, when the last one has ended, and when the step
+ * is over.  slurmstepd unloads MPI plugins late; SPANK's exit hook comes
+ * before slurmctld learns of the end.
  */
-void psec_step_hooks(void (*tasks_over)(int all_killed),
+void psec_step_hooks(void (*tasks_forked)(void),
+		     void (*tasks_over)(int all_killed),
 		     void (*step_over)(void));
 
 /* Has mpi_pmix.so done that, and so started a PMIx server for this step? */
 int psec_step_has_server(void);
+
+/* spank_psec.so: the tasks' working directory (copied). */
+void psec_step_set_cwd(const char *cwd);
+/* spank_psec.so: local task LOCAL is process PID and waits. */
+void psec_step_task_forked(uint32_t local, pid_t pid);
 
 /* spank_psec.so: one more local task has ended; KILLED: by a signal. */
 void psec_step_task_exited(int killed);

@@ -85,6 +85,30 @@ char *taskmap_encode(const uint32_t *nodes, uint32_t ntasks)
 	return text;
 }
 
+char *taskmap_anl(const uint32_t *nodes, uint32_t ntasks)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return NULL;
+	fputs("(vector", out);
+	for (uint32_t r = 0; r < ntasks;) {
+		segment_t s = next_segment(nodes, ntasks, &r);
+
+		for (uint32_t t = 0; t < s.times; t++)
+			fprintf(out, ",(%u,%u,%u)", s.first,
+				s.last - s.first + 1, s.count);
+	}
+	fputc(')', out);
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
 /* A decimal number at *P, which moves behind it. */
 static bool parse_number(const char **p, uint32_t *value)
 {

@@ -23,6 +23,12 @@
 char *taskmap_encode(const uint32_t *nodes, uint32_t ntasks);
 
 /*
+ * The same in the notation of PMI-1 and PMI-2 (PMIX_ANL_MAP), where a segment
+ * is (first node, number of nodes, ranks on each): "(vector,(0,4,2))".
+ */
+char *taskmap_anl(const uint32_t *nodes, uint32_t ntasks);
+
+/*
  * Read TEXT into NODES (room for NTASKS).  0, or -1 where it is malformed,
  * does not name exactly NTASKS ranks, or names a node >= NNODES.
  */

@@ -8,10 +8,12 @@
  * dropped from its list (probe.h).  Works with any MPI plugin and in batch
  * steps; then only the environment matters.  See spank(8).
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <slurm/slurm.h>
 #include <slurm/spank.h>
@@ -23,6 +25,8 @@
 #include "step.h"
 
 SPANK_PLUGIN(psec, 1)
+
+#define COMMAND_MAX (64 * 1024) /* bytes; a longer one is not told */
 
 /* The one process context; the step record takes it over in slurmstepd. */
 static struct {
@@ -155,6 +159,29 @@ static int fill_ranks(spank_t sp, psec_step_t *step)
 	return 0;
 }
 
+/* The tasks' command line, for PMIX_APP_ARGV: copied, not read. */
+static char *join_command(spank_t sp)
+{
+	char **argv = NULL, *text = NULL;
+	size_t len = 0;
+	int argc = 0;
+	FILE *out;
+
+	if (spank_get_item(sp, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS)
+		return NULL;
+	for (int i = 0; i < argc; i++)
+		len += strlen(argv[i]) + 1;
+	if (len == 0 || len > COMMAND_MAX ||
+	    !(out = open_memstream(&text, &len)))
+		return NULL;
+	for (int i = 0; i < argc; i++)
+		fprintf(out, "%s%s", i ? " " : "", argv[i]);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 /* The options are the record's from now on. */
 static void hand_over(psec_step_t *step)
 {
@@ -178,12 +205,16 @@ static int make_record(spank_t sp)
 	step->node_id = item_u32(sp, S_JOB_NODEID, 0);
 	step->ntasks = item_u32(sp, S_JOB_TOTAL_TASK_COUNT, 0);
 	step->nlocal = item_u32(sp, S_JOB_LOCAL_TASK_COUNT, 0);
-	if (fill_ids(sp, step) != 0 || fill_ranks(sp, step) != 0) {
+	step->pids = calloc(step->nlocal + 1, sizeof(*step->pids));
+	if (!step->pids || fill_ids(sp, step) != 0 ||
+	    fill_ranks(sp, step) != 0) {
+		free(step->pids);
 		free(step->gids);
 		free(step->ranks);
 		free(step);
 		return -1;
 	}
+	step->command = join_command(sp);
 	hand_over(step);
 	return 0;
 }
@@ -231,6 +262,31 @@ int slurm_spank_init_post_opt(spank_t sp, int argc, char *argv[])
 	if (!step)
 		return -1;
 	hand_over(step);
+	return 0;
+}
+
+/* As the user, in the tasks' working directory. */
+int slurm_spank_user_init(spank_t sp, int argc, char *argv[])
+{
+	char cwd[PATH_MAX];
+
+	if (getcwd(cwd, sizeof(cwd)))
+		psec_step_set_cwd(cwd);
+	return 0;
+}
+
+/*
+ * In slurmstepd, for one task after the other, when it has its CPUs; they
+ * begin their programs when this has returned for the last one.
+ */
+int slurm_spank_task_post_fork(spank_t sp, int argc, char *argv[])
+{
+	pid_t pid;
+	int local;
+
+	if (spank_get_item(sp, S_TASK_PID, &pid) == ESPANK_SUCCESS &&
+	    spank_get_item(sp, S_TASK_ID, &local) == ESPANK_SUCCESS)
+		psec_step_task_forked((uint32_t)local, pid);
 	return 0;
 }
 

@@ -44,11 +44,23 @@ static int send_all(const void *buf, size_t len)
 	return 0;
 }
 
+/* The LEN bytes behind a header, malloc()ed, with a NUL behind them. */
+static char *recv_body(size_t len)
+{
+	char *buf = malloc(len + 1);
+
+	if (!buf || recv_all(buf, len) != 0) {
+		free(buf);
+		return NULL;
+	}
+	buf[len] = '\0';
+	return buf;
+}
+
 int control_expect(ctl_type_t type, size_t max, char **data, size_t *len,
 		   psec_error_t *err)
 {
 	ctl_head_t head;
-	char *buf;
 
 	if (recv_all(&head, sizeof(head)) != 0)
 		return error_set(err, PSEC_ERR_IO,
@@ -58,27 +70,26 @@ int control_expect(ctl_type_t type, size_t max, char **data, size_t *len,
 				 "slurmstepd sent message %u with %u bytes, "
 				 "not %u: they are of different installations",
 				 head.type, head.len, (unsigned)type);
-	buf = malloc((size_t)head.len + 1);
-	if (!buf)
-		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
-	if (recv_all(buf, head.len) != 0) {
-		free(buf);
+	*data = recv_body(head.len);
+	if (!*data)
 		return error_set(err, PSEC_ERR_IO,
 				 "slurmstepd went away during the start");
-	}
-	buf[head.len] = '\0';
-	*data = buf;
 	*len = head.len;
 	return 0;
 }
 
-int control_wait_end(void)
+int control_next(ctl_type_t *type, size_t max, char **data, size_t *len)
 {
 	ctl_head_t head;
 
-	if (recv_all(&head, sizeof(head)) != 0)
-		return 0;
-	return head.type == CTL_END;
+	if (recv_all(&head, sizeof(head)) != 0 || head.len > max)
+		return -1;
+	*data = recv_body(head.len);
+	if (!*data)
+		return -1;
+	*type = (ctl_type_t)head.type;
+	*len = head.len;
+	return 0;
 }
 
 void control_send(ctl_type_t type, const void *data, size_t len)

@@ -19,10 +19,13 @@
 int control_expect(ctl_type_t type, size_t max, char **data, size_t *len,
 		   psec_error_t *err);
 
-/* Wait for slurmstepd's word.  1: CTL_END; 0: slurmstepd is gone. */
-int control_wait_end(void);
+/*
+ * Wait for slurmstepd's next word, TYPE, with at most MAX bytes; *DATA as
+ * above.  0, or -1: slurmstepd is gone, or says what it never would.
+ */
+int control_next(ctl_type_t *type, size_t max, char **data, size_t *len);
 
-/* Send a frame; where slurmstepd is gone, control_wait_end() will tell. */
+/* Send a frame; where slurmstepd is gone, control_next() will tell. */
 void control_send(ctl_type_t type, const void *data, size_t len);
 void control_send_block(uint32_t local, char *const *env);
 void control_fail(const char *sentence);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* infolist.c - see infolist.h. */
+#include <stdlib.h>
+
 #include "infolist.h"
 
 #define ROOM 32 /* at first; most lists never need more */
@@ -48,6 +50,11 @@ void infolist_u32(infolist_t *l, const char *key, uint32_t value)
 	infolist_add(l, key, &value, PMIX_UINT32);
 }
 
+void infolist_u64(infolist_t *l, const char *key, uint64_t value)
+{
+	infolist_add(l, key, &value, PMIX_UINT64);
+}
+
 void infolist_u16(infolist_t *l, const char *key, uint16_t value)
 {
 	infolist_add(l, key, &value, PMIX_UINT16);
@@ -66,6 +73,33 @@ void infolist_string(infolist_t *l, const char *key, const char *value)
 void infolist_rank(infolist_t *l, const char *key, pmix_rank_t value)
 {
 	infolist_add(l, key, &value, PMIX_PROC_RANK);
+}
+
+void infolist_take_string(infolist_t *l, const char *key, char *value)
+{
+	if (value)
+		infolist_string(l, key, value);
+	else if (l->rc == PMIX_SUCCESS)
+		l->rc = PMIX_ERR_NOMEM;
+	free(value);
+}
+
+void infolist_procs(infolist_t *l, const char *key, const char *nspace,
+		    const uint32_t *ranks, uint32_t n)
+{
+	pmix_data_array_t array;
+	pmix_proc_t *procs;
+
+	PMIX_DATA_ARRAY_CONSTRUCT(&array, n, PMIX_PROC);
+	procs = array.array;
+	if (procs) {
+		for (uint32_t i = 0; i < n; i++)
+			PMIX_LOAD_PROCID(&procs[i], nspace, ranks[i]);
+		infolist_add(l, key, &array, PMIX_DATA_ARRAY);
+	} else if (n && l->rc == PMIX_SUCCESS) {
+		l->rc = PMIX_ERR_NOMEM;
+	}
+	PMIX_DATA_ARRAY_DESTRUCT(&array);
 }
 
 void infolist_array(infolist_t *l, const char *key, infolist_t *inner)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * layout.h - where the step's tasks are: nodes by name, ranks by node.
+ * layout.h - where the step's tasks are: nodes by name, ranks by node; and
+ * what the allocation has room for.
  *
- * From the user's environment (task map, node list), checked against what
- * Slurm says of this node.  Constant once read.
+ * From the user's environment (task map, node lists, CPUs), checked against
+ * what Slurm says of this node.  Constant once read.
  */
 #ifndef PMIXD_LAYOUT_H
 #define PMIXD_LAYOUT_H
@@ -13,6 +14,11 @@
 #include "psec.h"
 #include "stepconf.h"
 
+/* An application: consecutive ranks that run one command. */
+typedef struct {
+	uint32_t first, size;
+} app_t;
+
 typedef struct {
 	uint32_t nnodes, ntasks;
 	char **node_names;     /* Slurm's NodeName of each node */
@@ -21,10 +27,21 @@ typedef struct {
 	uint32_t *node_tasks;  /* node → number of ranks */
 	uint32_t **node_ranks; /* node → its ranks, ascending */
 	uint32_t *by_node;     /* what node_ranks points into */
-	uint32_t slots;	       /* tasks that the allocation has room for */
+	uint32_t napps;
+	app_t *apps;	    /* ascending, without gaps */
+	uint32_t nalloc;    /* nodes of the allocation */
+	char **alloc_names; /* and their names */
+	uint32_t cpus_per_task;
+	uint32_t slots;	      /* tasks that the allocation has room for */
+	uint32_t *node_slots; /* and each of the step's nodes; 0: not known */
+	uint32_t task_dist;   /* a task_dist_states_t; 0: not known */
+	uint32_t plane_size;  /* where that is SLURM_DIST_PLANE */
 } layout_t;
 
 /* 0, or -1 with a sentence.  Nothing is freed before the process ends. */
 int layout_read(layout_t *layout, const stepconf_t *conf, psec_error_t *err);
+
+/* The application of a rank. */
+uint32_t layout_app(const layout_t *layout, uint32_t rank);
 
 #endif

@@ -36,14 +36,16 @@
 #include "notice.h"
 #include "nspace.h"
 #include "pmixd.h"
+#include "tasks.h"
 
 #define LINK_WORKERS 4
 #define CRED_WORKERS 4
 #define MAX_QUEUED   4096
 #define MIN_REQUESTS                                                           \
-	32	      /* about credentials, that any rank may have waiting     \
-		       */
-#define END_LIMIT_S 2 /* for cleaning up; then the alarm ends us */
+	32 /* about credentials, that any rank may have waiting                \
+	    */
+#define SERVERS_SUFFIX ".servers"
+#define END_LIMIT_S    2 /* for cleaning up; then the alarm ends us */
 
 pmixd_t pmixd = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -129,7 +131,7 @@ static int read_conf(psec_error_t *err)
 	    layout_read(&pmixd.layout, &pmixd.conf, err) != 0)
 		return -1;
 	plog_set_level((plog_level_t)pmixd.conf.loglevel);
-	snprintf(pmixd.nspace, sizeof(pmixd.nspace), "slurm.pmix.%u.%u",
+	snprintf(pmixd.nspace, sizeof(pmixd.nspace), NSPACE_PREFIX "%u.%u",
 		 pmixd.conf.job_id, pmixd.conf.step_id);
 	return 0;
 }
@@ -376,6 +378,7 @@ static int set_environment(psec_error_t *err)
 static int start_pmix(psec_error_t *err)
 {
 	infolist_t info = infolist_new();
+	char servers[sizeof(pmixd.nspace) + sizeof(SERVERS_SUFFIX)];
 	pmix_data_array_t array;
 	pmix_status_t rc;
 
@@ -383,6 +386,10 @@ static int start_pmix(psec_error_t *err)
 	infolist_string(&info, PMIX_SYSTEM_TMPDIR, pmixd.conf.dir);
 	infolist_string(&info, PMIX_HOSTNAME, pmixd_node_name(pmixd.conf.node));
 	infolist_u32(&info, PMIX_USERID, (uint32_t)geteuid());
+	/* One name for all servers of the step, and who is who by node. */
+	snprintf(servers, sizeof(servers), "%s" SERVERS_SUFFIX, pmixd.nspace);
+	infolist_string(&info, PMIX_SERVER_NSPACE, servers);
+	infolist_rank(&info, PMIX_SERVER_RANK, pmixd.conf.node);
 	rc = infolist_take(&info, &array);
 	if (rc == PMIX_SUCCESS) {
 		rc = PMIx_server_init(&host_module, array.array, array.size);
@@ -452,6 +459,25 @@ static void orphaned(void)
 	abort_kill_step();
 }
 
+/* True: the step is over; false: slurmstepd is gone. */
+static bool serve_slurmstepd(void)
+{
+	ctl_type_t type;
+	char *data;
+	size_t len;
+
+	while (control_next(&type, CTL_CONFIG_MAX, &data, &len) == 0) {
+		if (type == CTL_TASKS) {
+			tasks_forked(&pmixd, data, len);
+			control_send(CTL_GO, NULL, 0);
+		}
+		free(data);
+		if (type == CTL_END)
+			return true;
+	}
+	return false;
+}
+
 /* libpmix removes what it made; never mind how long that would take. */
 static void leave(void)
 {
@@ -484,7 +510,7 @@ int main(void)
 	}
 	control_send(CTL_READY, NULL, 0);
 	plog_verbose("ready after %d ms", (int)(clock_ms() - begun_ms));
-	if (!control_wait_end()) {
+	if (!serve_slurmstepd()) {
 		alarm(END_LIMIT_S);
 		orphaned();
 	}

@@ -28,6 +28,9 @@
 
 struct event_base;
 
+/* A step's namespace is this and JOB.STEP, as with all of Slurm's plugins. */
+#define NSPACE_PREFIX "slurm.pmix."
+
 typedef struct {
 	stepconf_t conf; /* constant after the start, like layout, nspace */
 	layout_t layout;

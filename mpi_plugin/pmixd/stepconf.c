@@ -175,6 +175,7 @@ int stepconf_read(stepconf_t *conf, char *config, size_t config_len, char *env,
 	    read_ports(conf, err) != 0 || read_job_check(conf, err) != 0)
 		return -1;
 	conf->dir = lookup(config, config_len, "dir");
+	conf->command = lookup(config, config_len, "command");
 	conf->mechdir = lookup(config, config_len, "mechdir");
 	conf->munge_socket = lookup(config, config_len, "munge_socket");
 	conf->priorities = lookup(config, config_len, "priorities");

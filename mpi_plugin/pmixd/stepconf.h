@@ -30,6 +30,7 @@ typedef struct {
 	const char *dir;	   /* step directory */
 	const char *mechdir, *munge_socket; /* NULL: defaults */
 	const char *priorities;		    /* NULL: the mechanisms' own */
+	const char *command;		    /* of the tasks; NULL: too long */
 	uint16_t port_min, port_max;	    /* 0: any */
 	int loglevel;
 	int timeout_s;

@@ -4,11 +4,13 @@
  * what Slurm told the tasks in their environment.
  *
  * Every rank compares everything it can get, about itself and all others, and
- * names each wrong value; --dump prints all values as lines.  The truth comes
- * from SLURM_* variables, which Slurm itself sets in each task; what they say
- * of other tasks is exchanged with put and a fence with data.
+ * names each wrong value; --dump prints all values as lines, --json prints
+ * more.  The truth comes from SLURM_* variables, which Slurm itself sets in
+ * each task; what they say of other tasks is exchanged with put and a fence
+ * with data.
  */
 #include "client.h"
+#include "info-json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,10 +19,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool dump;
+static bool dump, json;
 
 static const option_t options[] = {
 	{ "--dump", OPT_FLAG, &dump, "print all values" },
+	{ "--json", OPT_FLAG, &json, "print all values as JSON, a line each" },
 	{ NULL, OPT_FLAG, NULL, NULL },
 };
 
@@ -522,6 +525,8 @@ int main(int argc, char **argv)
 	check_dir(PMIX_NSDIR, "PMIX_NSDIR");
 	check_flag(PMIX_SPAWNED, "PMIX_SPAWNED", REQUIRED);
 	check_flag(PMIX_TDIR_RMCLEAN, "PMIX_TDIR_RMCLEAN", OPTIONAL);
+	if (json)
+		info_json(places);
 	fence_all(false);
 	return client_end();
 }

@@ -36,6 +36,16 @@ names_ptr_t slurm_hostlist_create(const char *text)
 	return (names_ptr_t)names;
 }
 
+int slurm_hostlist_count(names_ptr_t list)
+{
+	const struct names *names = (struct names *)list;
+	int n = 1;
+
+	for (const char *p = names->next; *p; p++)
+		n += *p == ',';
+	return n;
+}
+
 char *slurm_hostlist_shift(names_ptr_t list)
 {
 	struct names *names = (struct names *)list;
@@ -62,7 +72,11 @@ static void check_layout(const layout_t *l, const stepconf_t *conf)
 	uint32_t total = 0;
 
 	MUST(l->nnodes == conf->nnodes && l->ntasks == conf->ntasks);
-	MUST(l->slots >= l->ntasks);
+	MUST(l->slots >= l->ntasks && l->cpus_per_task > 0);
+	MUST(l->napps == 1 && l->apps[0].first == 0);
+	MUST(layout_app(l, l->ntasks - 1) == 0);
+	for (uint32_t i = 0; i < l->nalloc; i++)
+		MUST(l->alloc_names[i]);
 	for (uint32_t n = 0; n < l->nnodes; n++) {
 		MUST(l->node_names[n]);
 		for (uint32_t i = 0; i < l->node_tasks[n]; i++) {
@@ -85,6 +99,11 @@ static void free_layout(layout_t *l)
 	for (uint32_t i = 0; l->node_names && i < l->nnodes; i++)
 		free(l->node_names[i]);
 	free(l->node_names);
+	for (uint32_t i = 0; l->alloc_names && i < l->nalloc; i++)
+		free(l->alloc_names[i]);
+	free(l->alloc_names);
+	free(l->node_slots);
+	free(l->apps);
 	free(l->node_of);
 	free(l->local_of);
 	free(l->node_tasks);
@@ -166,7 +185,10 @@ static void take_both(void)
 {
 	char *config = NULL, *env = NULL;
 	size_t config_len = 0, env_len = 0;
+	ctl_type_t type;
 	psec_error_t err;
+	char *more;
+	size_t more_len;
 
 	if (control_expect(CTL_CONFIG, CTL_CONFIG_MAX, &config, &config_len,
 			   &err) != 0 ||
@@ -176,7 +198,8 @@ static void take_both(void)
 		return;
 	}
 	read_both(config, config_len, env, env_len);
-	(void)control_wait_end();
+	while (control_next(&type, CTL_CONFIG_MAX, &more, &more_len) == 0)
+		free(more);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

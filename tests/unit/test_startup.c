@@ -201,6 +201,51 @@ static void silence_is_told_in_time(void **state)
 	expect_refusal(*state, "was not ready after 1 seconds");
 }
 
+static void the_tasks_are_told_and_it_may_answer(void **state)
+{
+	pid_t pids[TASKS] = { 4711, 4712 };
+	struct {
+		ctl_head_t head;
+		uint32_t pids[TASKS];
+		char cwd[5];
+	} got;
+	start_t *s = *state;
+
+	s->step.pids = pids;
+	s->step.cwd = (char *)"/home";
+	s->startup.fd = s->fds[0];
+	say(s, CTL_GO, 0, NULL, 0);
+	assert_int_equal(startup_tasks_forked(&s->startup), 0);
+	assert_int_equal(read(s->fds[1], &got, sizeof(got)),
+			 sizeof(got.head) + 13);
+	assert_int_equal(got.head.type, CTL_TASKS);
+	assert_int_equal(got.head.len, 13);
+	assert_int_equal(got.pids[1], 4712);
+	assert_memory_equal(got.cwd, "/home", 5);
+}
+
+static void another_answer_to_the_tasks_is_none(void **state)
+{
+	pid_t pids[TASKS] = { 4711, 4712 };
+	start_t *s = *state;
+
+	s->step.pids = pids;
+	s->startup.fd = s->fds[0];
+	say(s, CTL_READY, 0, NULL, 0);
+	assert_int_equal(startup_tasks_forked(&s->startup), -1);
+}
+
+static void without_psec_pmixd_the_tasks_are_not_told(void **state)
+{
+	pid_t pids[TASKS] = { 4711, 4712 };
+	start_t *s = *state;
+
+	s->step.pids = pids;
+	s->startup.fd = s->fds[0];
+	leave(s);
+	assert_int_equal(startup_tasks_forked(&s->startup), -1);
+}
+
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, open_start, close_start)
 
@@ -220,6 +265,9 @@ int main(void)
 		TEST(an_overlong_sentence_is_refused),
 		TEST(its_end_is_told),
 		TEST(silence_is_told_in_time),
+		TEST(the_tasks_are_told_and_it_may_answer),
+		TEST(another_answer_to_the_tasks_is_none),
+		TEST(without_psec_pmixd_the_tasks_are_not_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

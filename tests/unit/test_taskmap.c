@@ -33,6 +33,29 @@ static void known_distributions_have_the_documented_text(void **state)
 	expect_text(backwards, 4, "3:1,2:1,1:1,0:1");
 }
 
+static void expect_anl(const uint32_t *nodes, uint32_t ntasks, const char *text)
+{
+	char *got = taskmap_anl(nodes, ntasks);
+
+	assert_non_null(got);
+	assert_string_equal(got, text);
+	free(got);
+}
+
+/* As Slurm's own plugins write it (PMI_process_mapping). */
+static void the_same_in_anl_notation(void **state)
+{
+	const uint32_t block[] = { 0, 0, 1, 1, 2, 2, 3, 3 };
+	const uint32_t cyclic[] = { 0, 1, 2, 3, 0, 1, 2, 3 };
+	const uint32_t uneven[] = { 0, 0, 0, 1, 2 };
+	const uint32_t backwards[] = { 1, 0 };
+
+	expect_anl(block, 8, "(vector,(0,4,2))");
+	expect_anl(cyclic, 8, "(vector,(0,4,1),(0,4,1))");
+	expect_anl(uneven, 5, "(vector,(0,1,3),(1,2,1))");
+	expect_anl(backwards, 2, "(vector,(1,1,1),(0,1,1))");
+}
+
 static void a_hundred_thousand_cyclic_ranks_fit_into_a_line(void **state)
 {
 	static uint32_t nodes[100000];
@@ -120,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_distributions_have_the_documented_text),
+		cmocka_unit_test(the_same_in_anl_notation),
 		cmocka_unit_test(
 			a_hundred_thousand_cyclic_ranks_fit_into_a_line),
 		cmocka_unit_test(any_map_survives_the_round_trip),
