@@ -52,8 +52,13 @@ typedef struct {
 
 /* What srun's side of the plugin puts into the step's environment. */
 #define PSEC_ENV_TASKMAP "SLURM_PSEC_TASKMAP" /* see taskmap.h */
-/* Words: dist=N, a task_dist_states_t of Slurm's. */
+/*
+ * Words: dist=N, a task_dist_states_t of Slurm's.  Of heterogeneous jobs and
+ * steps also leader=JOB, own=INDEX and het=JOB:TASKS:NODES:DIST,... for each
+ * component; then task map and the next variable are of all components.
+ */
 #define PSEC_ENV_STEP  "SLURM_PSEC_STEP"
+#define PSEC_ENV_NODES "SLURM_PSEC_NODES" /* as a hostlist, in order */
 #define PSEC_ENV_ABORT "SLURM_PSEC_ABORT_PORT"
 
 #endif

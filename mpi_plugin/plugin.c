@@ -16,6 +16,7 @@
 
 #include "abort_agent.h"
 #include "ctl.h"
+#include "het.h"
 #include "server.h"
 #include "slurm_extra.h"
 #include "step.h"
@@ -176,36 +177,98 @@ EXPORT int mpi_p_slurmstepd_task(const psec_mpi_task_info_t *task, char ***env)
 	}
 	slurm_unsetenvp(*env, PSEC_ENV_TASKMAP);
 	slurm_unsetenvp(*env, PSEC_ENV_STEP);
+	slurm_unsetenvp(*env, PSEC_ENV_NODES);
 	slurm_unsetenvp(*env, PSEC_ENV_ABORT);
 	return SLURM_SUCCESS;
 }
 
 /* -- srun ---------------------------------------------------------------- */
 
-static char *encode_layout(const slurm_step_layout_t *layout)
+/* Of one layout, whose nodes and ranks are counted from NODE and RANK on. */
+static void place_tasks(const slurm_step_layout_t *layout, uint32_t node,
+			uint32_t rank, uint32_t *nodes, uint32_t ntasks)
 {
-	uint32_t ntasks = layout->task_cnt;
-	uint32_t *nodes = calloc(ntasks + 1, sizeof(*nodes));
-	char *text = NULL;
-
-	if (!nodes)
-		return NULL;
 	for (uint32_t n = 0; n < layout->node_cnt; n++)
 		for (uint32_t t = 0; t < layout->tasks[n]; t++)
-			if (layout->tids[n][t] < ntasks)
-				nodes[layout->tids[n][t]] = n;
+			if (rank + layout->tids[n][t] < ntasks)
+				nodes[rank + layout->tids[n][t]] = node + n;
+}
+
+/* Returns 0, or -1 without memory. */
+static int set_taskmap(const psec_mpi_step_info_t *info, const het_t *het,
+		       char ***env)
+{
+	uint32_t ntasks = info->step_layout->task_cnt, first_node = 0;
+	uint32_t *nodes = calloc(ntasks + 1, sizeof(*nodes));
+	char *text;
+
+	if (!nodes)
+		return -1;
+	if (!het)
+		place_tasks(info->step_layout, 0, 0, nodes, ntasks);
+	for (uint32_t i = 0; het && i < het->n; i++) {
+		const het_component_t *c = &het->components[i];
+
+		place_tasks(c->layout, first_node, c->first_rank, nodes,
+			    ntasks);
+		first_node += c->layout->node_cnt;
+	}
 	text = taskmap_encode(nodes, ntasks);
 	free(nodes);
-	return text;
+	if (!text)
+		return -1;
+	slurm_env_array_overwrite(env, PSEC_ENV_TASKMAP, text);
+	free(text);
+	return 0;
+}
+
+static void put_components(FILE *out, const het_t *het, uint32_t own)
+{
+	fprintf(out, " leader=%u own=%u het=", het->leader, own);
+	for (uint32_t i = 0; i < het->n; i++) {
+		const het_component_t *c = &het->components[i];
+
+		fprintf(out, "%s%u:%u:%u:%u", i ? "," : "", c->job_id,
+			c->layout->task_cnt, c->layout->node_cnt,
+			c->layout->task_dist);
+	}
 }
 
 /* What psec-pmixd cannot learn on its node; see PSEC_ENV_STEP. */
-static void describe_step(const slurm_step_layout_t *layout, char ***env)
+static int set_step(const psec_mpi_step_info_t *info, const het_t *het,
+		    char ***env)
 {
-	char text[32];
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
 
-	snprintf(text, sizeof(text), "dist=%u", layout->task_dist);
+	if (!out)
+		return -1;
+	fprintf(out, "dist=%u", info->step_layout->task_dist);
+	if (het)
+		put_components(out, het, het_own(het, info));
+	if (fclose(out) != 0) {
+		free(text);
+		return -1;
+	}
 	slurm_env_array_overwrite(env, PSEC_ENV_STEP, text);
+	free(text);
+	return 0;
+}
+
+static int describe_step(const psec_mpi_step_info_t *info, const het_t *het,
+			 char ***env)
+{
+	char *nodes;
+
+	if (het) {
+		nodes = het_nodes(het);
+		if (!nodes)
+			return -1;
+		slurm_env_array_overwrite(env, PSEC_ENV_NODES, nodes);
+		free(nodes);
+	}
+	return set_step(info, het, env) == 0 ? set_taskmap(info, het, env) : -1;
 }
 
 static void start_abort_agent(abort_agent_t **agent,
@@ -234,19 +297,18 @@ typedef struct {
 EXPORT void *mpi_p_client_prelaunch(const psec_mpi_step_info_t *info,
 				    char ***env)
 {
-	client_t *client;
-	char *map;
+	client_t *client = calloc(1, sizeof(*client));
+	const het_t *het = NULL;
+	char why[512] = "no memory for the step's task map";
 
-	client = calloc(1, sizeof(*client));
-	map = client ? encode_layout(info->step_layout) : NULL;
-	if (!map) {
-		slurm_error("mpi/pmix: no memory for the step's task map");
+	if (client && het_is(info))
+		het = het_get(info, why, sizeof(why));
+	if (!client || (het_is(info) && !het) ||
+	    describe_step(info, het, env) != 0) {
+		slurm_error("mpi/pmix: %s", why);
 		free(client);
 		return NULL;
 	}
-	slurm_env_array_overwrite(env, PSEC_ENV_TASKMAP, map);
-	free(map);
-	describe_step(info->step_layout, env);
 	start_abort_agent(&client->agent, info, env);
 	return client;
 }

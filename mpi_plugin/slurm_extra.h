@@ -55,13 +55,56 @@ extern char *slurm_step_layout_type_name(uint32_t task_dist);
 /* slurm.conf's SrunPortRange: first and last port, or NULL.  Slurm's own. */
 extern uint16_t *slurm_get_srun_port_range(void);
 
-/* SIGKILL to every task of a step; a later Slurm wants flags too. */
+#ifdef SLURM_STEP_ID_INITIALIZER
+#define PSEC_STEP_ID_INIT SLURM_STEP_ID_INITIALIZER
+#else
+#define PSEC_STEP_ID_INIT                                                      \
+	{                                                                      \
+		.job_id = NO_VAL, .step_het_comp = NO_VAL, .step_id = NO_VAL   \
+	}
+#endif
+
+/* SIGKILL to every task of a step; later Slurms want more, or it otherwise. */
 static inline int psec_kill_step(uint32_t job_id, uint32_t step_id)
 {
-#ifdef PSEC_KILL_STEP_FLAGS
+#ifdef PSEC_KILL_STEP_BY_ID
+	slurm_step_id_t id = PSEC_STEP_ID_INIT;
+
+	id.job_id = job_id;
+	id.step_id = step_id;
+	return slurm_kill_job_step(&id, 9, 0);
+#elif defined(PSEC_KILL_STEP_FLAGS)
 	return slurm_kill_job_step(job_id, step_id, 9, 0);
 #else
 	return slurm_kill_job_step(job_id, step_id, 9);
+#endif
+}
+
+/*
+ * A job, or all components of a heterogeneous job by its leader's id.  Free
+ * with slurm_free_job_info_msg().
+ */
+static inline int psec_load_job(job_info_msg_t **jobs, uint32_t job_id)
+{
+	/* Local: a federation would be asked for in a call of its own. */
+	const uint16_t show = SHOW_ALL | SHOW_LOCAL;
+
+#ifdef PSEC_LOAD_JOB_BY_ID
+	slurm_step_id_t id = PSEC_STEP_ID_INIT;
+
+	id.job_id = job_id;
+	return slurm_load_job(jobs, id, show);
+#else
+	return slurm_load_job(jobs, job_id, show);
+#endif
+}
+
+static inline uint32_t psec_job_id(const slurm_job_info_t *job)
+{
+#ifdef PSEC_LOAD_JOB_BY_ID
+	return job->step_id.job_id;
+#else
+	return job->job_id;
 #endif
 }
 

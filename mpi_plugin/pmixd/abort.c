@@ -104,10 +104,19 @@ void slurm_ready(void)
 
 void abort_kill_step(void)
 {
+	const apps_t *apps = &pmixd.layout.apps;
+
 	slurm_ready();
-	if (psec_kill_step(pmixd.conf.job_id, pmixd.conf.step_id) != 0)
-		plog_error("cannot kill step %u.%u: %s", pmixd.conf.job_id,
-			   pmixd.conf.step_id, slurm_strerror(errno));
+	/* The components in one job are killed together. */
+	for (uint32_t i = 0; i < apps->n; i++) {
+		uint32_t job_id = apps->list[i].job_id;
+
+		if (i > 0 && job_id == apps->list[i - 1].job_id)
+			continue;
+		if (psec_kill_step(job_id, pmixd.conf.step_id) != 0)
+			plog_error("cannot kill step %u.%u: %s", job_id,
+				   pmixd.conf.step_id, slurm_strerror(errno));
+	}
 }
 
 /* On the progress thread. */
@@ -141,8 +150,8 @@ pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
 	plog_error("rank %u on node %s called PMIx_Abort with status %d%s%s; "
 		   "step %u.%u is killed",
 		   proc->rank, pmixd_node_name(pmixd.conf.node), status,
-		   msg && *msg ? ": " : "", msg ? msg : "", pmixd.conf.job_id,
-		   pmixd.conf.step_id);
+		   msg && *msg ? ": " : "", msg ? msg : "",
+		   pmixd.layout.apps.leader, pmixd.conf.step_id);
 	if (!a)
 		return PMIX_ERR_NOMEM;
 	a->status = status;

@@ -81,7 +81,7 @@ static void make_claims(const cred_request_t *r, claims_t *c)
 	uint8_t id[16];
 
 	memset(c, 0, sizeof(*c));
-	c->job_id = pmixd.conf.job_id;
+	c->job_id = pmixd.layout.apps.leader;
 	c->step_id = pmixd.conf.step_id;
 	c->rank = r->proc.rank;
 	c->issued_s = (int64_t)time(NULL);
@@ -310,13 +310,17 @@ static cred_cause_t read_facts(const cred_request_t *r, cred_facts_t *facts,
 }
 
 /* Native ones are valid in their own step only: whatever else they say. */
-static cred_cause_t check_step(const cred_facts_t *facts, cred_error_t *err)
+static cred_cause_t check_step(cred_facts_t *facts, cred_error_t *err)
 {
 	const claims_t *c = &facts->claims;
 
-	if (!(facts->proven & CRED_PROVES_STEP) ||
-	    (c->job_id == pmixd.conf.job_id &&
-	     c->step_id == pmixd.conf.step_id))
+	if (!(facts->proven & CRED_PROVES_STEP))
+		return CRED_OK;
+	/* Which job leads ours only the user's environment tells. */
+	if (c->job_id != pmixd.conf.job_id)
+		facts->proven &= ~CRED_PROVES_JOB;
+	if (c->job_id == pmixd.layout.apps.leader &&
+	    c->step_id == pmixd.conf.step_id)
 		return CRED_OK;
 	return cred_fail(err, CRED_TAMPERED,
 			 "it says that it is of step %u.%u, but it was made "

@@ -76,6 +76,8 @@ static bool distribution(const layout_t *l, int levels, char *text, size_t size)
 	uint32_t node = l->task_dist & 0xf;
 	int n;
 
+	if (node == SLURM_DIST_PLANE && l->apps.n > 1)
+		return false; /* each may have a size of its own */
 	if (node == SLURM_DIST_PLANE)
 		n = snprintf(text, size, "plane=%u", l->plane_size);
 	else if (node == SLURM_DIST_ARBITRARY)
@@ -99,22 +101,22 @@ static bool distribution(const layout_t *l, int levels, char *text, size_t size)
 static void add_session(infolist_t *info, const pmixd_t *d)
 {
 	const layout_t *l = &d->layout;
-	const char *cluster = stepconf_env(&d->conf, "SLURM_CLUSTER_NAME");
+	const char *cluster = d->conf.cluster;
 	infolist_t s = infolist_new();
 	const uint32_t version = SLURM_VERSION_NUMBER;
 	char text[32];
 
-	infolist_u32(&s, PMIX_SESSION_ID, d->conf.job_id);
+	infolist_u32(&s, PMIX_SESSION_ID, l->apps.leader);
 	if (cluster)
 		infolist_string(&s, PMIX_CLUSTER_ID, cluster);
 	infolist_u32(&s, PMIX_UNIV_SIZE, l->slots);
 	infolist_u32(&s, PMIX_MAX_PROCS, l->slots);
 	infolist_u32(&s, PMIX_NUM_SLOTS, l->slots);
-	if (l->nalloc) {
+	if (l->nalloc)
 		infolist_u32(&s, PMIX_NUM_ALLOCATED_NODES, l->nalloc);
+	if (l->nalloc && l->alloc_names)
 		infolist_take_string(&s, PMIX_ALLOCATED_NODELIST,
 				     join(l->alloc_names, l->nalloc));
-	}
 	infolist_string(&s, PMIX_RM_NAME, "slurm");
 	snprintf(text, sizeof(text), "%u.%02u.%u", SLURM_VERSION_MAJOR(version),
 		 SLURM_VERSION_MINOR(version), SLURM_VERSION_MICRO(version));
@@ -164,6 +166,9 @@ static void add_policies(infolist_t *info, const pmixd_t *d)
 	/* Ranks are counted as nodes get their tasks. */
 	if (distribution(&d->layout, 1, text, sizeof(text)))
 		infolist_string(info, PMIX_RANKBY, text);
+	/* Components have options of their own. */
+	if (d->layout.apps.n > 1)
+		return;
 	if (bind && *bind) {
 		/* "mask_cpu:", the masks are in another variable. */
 		snprintf(text, sizeof(text), "%.*s", (int)strcspn(bind, ":"),
@@ -187,10 +192,10 @@ static void add_job(infolist_t *info, const pmixd_t *d)
 	infolist_u32(info, PMIX_JOB_SIZE, l->ntasks);
 	infolist_u32(info, PMIX_MAX_PROCS, l->slots);
 	infolist_u32(info, PMIX_NUM_SLOTS, l->slots);
-	infolist_u32(info, PMIX_JOB_NUM_APPS, l->napps);
+	infolist_u32(info, PMIX_JOB_NUM_APPS, l->apps.n);
 	infolist_u32(info, PMIX_NUM_NODES, l->nnodes);
 	infolist_rank(info, PMIX_NPROC_OFFSET, 0);
-	if (d->conf.command && l->napps == 1)
+	if (d->conf.command && l->apps.n == 1)
 		infolist_string(info, PMIX_CMD_LINE, d->conf.command);
 }
 
@@ -252,23 +257,71 @@ static void add_node(infolist_t *info, const pmixd_t *d, uint32_t n)
 
 /* -- applications -------------------------------------------------------- */
 
+void jobinfo_pset_name(const pmixd_t *d, uint32_t app, char *name, size_t size)
+{
+	snprintf(name, size, "%s/%u", d->nspace, app);
+}
+
+/* "4 3" and "0 4": Open MPI asks for sizes and first ranks under these names,
+ * which libpmix gives where it knows that the program is of Open MPI's. */
+static void add_openmpi(infolist_t *info, const apps_t *apps)
+{
+	char *sizes = NULL, *firsts = NULL;
+	size_t len;
+	FILE *size = open_memstream(&sizes, &len);
+	FILE *first = open_memstream(&firsts, &len);
+
+	for (uint32_t i = 0; size && first && i < apps->n; i++) {
+		fprintf(size, "%s%u", i ? " " : "", apps->list[i].size);
+		fprintf(first, "%s%u", i ? " " : "", apps->list[i].first);
+	}
+	if (size)
+		fclose(size);
+	if (first)
+		fclose(first);
+	infolist_take_string(info, "OMPI_APP_SIZES", sizes);
+	infolist_take_string(info, "OMPI_FIRST_RANKS", firsts);
+}
+
+/* The ranks of a component, for whoever wants to name them (MPI sessions). */
+static void add_pset(infolist_t *app, const pmixd_t *d, uint32_t n)
+{
+	const app_t *a = &d->layout.apps.list[n];
+	uint32_t *ranks = calloc(a->size, sizeof(*ranks));
+	char name[PMIX_MAX_NSLEN + 16];
+
+	for (uint32_t i = 0; ranks && i < a->size; i++)
+		ranks[i] = a->first + i;
+	jobinfo_pset_name(d, n, name, sizeof(name));
+	infolist_string(app, PMIX_PSET_NAME, name);
+	if (ranks)
+		infolist_procs(app, PMIX_PSET_MEMBERS, d->nspace, ranks,
+			       a->size);
+	else
+		app->rc = PMIX_ERR_NOMEM;
+	free(ranks);
+}
+
 static void add_app(infolist_t *info, const pmixd_t *d, uint32_t n)
 {
 	const layout_t *l = &d->layout;
+	const app_t *a = &l->apps.list[n];
 	infolist_t app = infolist_new();
 	char *dist = NULL;
 
 	infolist_u32(&app, PMIX_APPNUM, n);
-	infolist_u32(&app, PMIX_APP_SIZE, l->apps[n].size);
-	infolist_rank(&app, PMIX_APPLDR, l->apps[n].first);
-	if (l->task_dist) {
-		dist = slurm_step_layout_type_name(l->task_dist);
+	infolist_u32(&app, PMIX_APP_SIZE, a->size);
+	infolist_rank(&app, PMIX_APPLDR, a->first);
+	if (a->task_dist) {
+		dist = slurm_step_layout_type_name(a->task_dist);
 		infolist_string(&app, PMIX_APP_MAP_TYPE, dist);
 		slurm_xfree((void **)&dist);
 	}
 	/* Here the command of the local tasks is known, of no others. */
-	if (d->conf.command && n == layout_app(l, d->conf.ranks[0]))
+	if (d->conf.command && n == l->apps.own)
 		infolist_string(&app, PMIX_APP_ARGV, d->conf.command);
+	if (l->apps.n > 1)
+		add_pset(&app, d, n);
 	infolist_array(info, PMIX_APP_INFO_ARRAY, &app);
 }
 
@@ -278,13 +331,15 @@ static void add_app(infolist_t *info, const pmixd_t *d, uint32_t n)
 static void add_rank(infolist_t *info, const layout_t *l, uint32_t rank)
 {
 	infolist_t proc = infolist_new();
-	uint32_t node = l->node_of[rank], app = layout_app(l, rank);
+	uint32_t node = l->node_of[rank];
+	uint32_t app = apps_of_rank(&l->apps, rank);
+	uint32_t leader = l->apps.list[app].first;
 
 	infolist_rank(&proc, PMIX_RANK, rank);
 	infolist_u32(&proc, PMIX_APPNUM, app);
-	infolist_rank(&proc, PMIX_APPLDR, l->apps[app].first);
+	infolist_rank(&proc, PMIX_APPLDR, leader);
 	infolist_rank(&proc, PMIX_GLOBAL_RANK, rank);
-	infolist_rank(&proc, PMIX_APP_RANK, rank - l->apps[app].first);
+	infolist_rank(&proc, PMIX_APP_RANK, rank - leader);
 	infolist_u16(&proc, PMIX_LOCAL_RANK, (uint16_t)l->local_of[rank]);
 	infolist_u16(&proc, PMIX_NODE_RANK, (uint16_t)l->local_of[rank]);
 	infolist_u32(&proc, PMIX_NODEID, node);
@@ -303,8 +358,10 @@ void jobinfo_add(infolist_t *info, const pmixd_t *d)
 	add_policies(info, d);
 	for (uint32_t n = 0; n < l->nnodes; n++)
 		add_node(info, d, n);
-	for (uint32_t n = 0; n < l->napps; n++)
+	for (uint32_t n = 0; n < l->apps.n; n++)
 		add_app(info, d, n);
+	if (l->apps.n > 1)
+		add_openmpi(info, &l->apps);
 	for (uint32_t r = 0; r < l->ntasks; r++)
 		add_rank(info, l, r);
 }

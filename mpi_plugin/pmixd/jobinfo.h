@@ -17,4 +17,7 @@
 /* Add all of it to INFO, for PMIx_server_register_nspace(). */
 void jobinfo_add(infolist_t *info, const pmixd_t *d);
 
+/* The process set of a component: NAMESPACE/APPNUM. */
+void jobinfo_pset_name(const pmixd_t *d, uint32_t app, char *name, size_t size);
+
 #endif

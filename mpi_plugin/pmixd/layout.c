@@ -10,6 +10,8 @@
 #include "slurm_extra.h"
 #include "taskmap.h"
 
+#define ALLOC_NODES_MAX (1024 * 1024)
+
 static int no_memory(psec_error_t *err)
 {
 	return error_set(err, PSEC_ERR_NOMEM, "no memory for the task map");
@@ -40,9 +42,41 @@ static void free_names(char **names, uint32_t n)
 	free(names);
 }
 
+/* srun's own list is sorted, whatever the components' order. */
+static const char *node_list(const layout_t *l, const stepconf_t *conf)
+{
+	return stepconf_env(conf, l->apps.n > 1 ? PSEC_ENV_NODES
+						: "SLURM_STEP_NODELIST");
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* libpmix knows nodes by their names. */
+static int check_names(const layout_t *l, psec_error_t *err)
+{
+	char **sorted = calloc((size_t)l->nnodes + 1, sizeof(char *));
+	int rv = 0;
+
+	if (!sorted)
+		return no_memory(err);
+	memcpy(sorted, l->node_names, l->nnodes * sizeof(char *));
+	qsort(sorted, l->nnodes, sizeof(char *), compare);
+	for (uint32_t i = 1; i < l->nnodes && rv == 0; i++)
+		if (strcmp(sorted[i - 1], sorted[i]) == 0)
+			rv = error_set(err, PSEC_ERR_ARG,
+				       "two components of the step share node "
+				       "%s, which is not supported",
+				       sorted[i]);
+	free(sorted);
+	return rv;
+}
+
 static int read_names(layout_t *l, const stepconf_t *conf, psec_error_t *err)
 {
-	const char *text = stepconf_env(conf, "SLURM_STEP_NODELIST");
+	const char *text = node_list(l, conf);
 	uint32_t n;
 	char **names = expand(text, &n);
 
@@ -51,12 +85,12 @@ static int read_names(layout_t *l, const stepconf_t *conf, psec_error_t *err)
 	if (n != l->nnodes) {
 		free_names(names, n);
 		return error_set(err, PSEC_ERR_ARG,
-				 "SLURM_STEP_NODELIST (%s) names %u nodes, "
+				 "the step's node list (%s) names %u nodes, "
 				 "the step has %u",
 				 text ? text : "not set", n, l->nnodes);
 	}
 	l->node_names = names;
-	return 0;
+	return check_names(l, err);
 }
 
 static int read_map(layout_t *l, const stepconf_t *conf, psec_error_t *err)
@@ -74,12 +108,6 @@ static int read_map(layout_t *l, const stepconf_t *conf, psec_error_t *err)
 				 "slurm.conf)");
 	if (taskmap_decode(text, l->nnodes, l->node_of, l->ntasks) == 0)
 		return 0;
-	/* srun's map is of the whole step, the record of one component. */
-	if (stepconf_env(conf, "SLURM_HET_SIZE"))
-		return error_set(err, PSEC_ERR_ARG,
-				 "heterogeneous steps (srun with several "
-				 "components) are not supported yet; Slurm's "
-				 "own plugin can: --mpi=pmix_v4 or pmix_v5");
 	return error_set(err, PSEC_ERR_ARG,
 			 PSEC_ENV_TASKMAP " (%.80s) does not describe "
 					  "%u tasks on %u nodes",
@@ -127,42 +155,50 @@ static int check_own_node(const layout_t *l, const stepconf_t *conf,
 	return 0;
 }
 
-/* "2(x3),4" is 2, 2, 2, 4: read N of them.  False: it is not so many. */
-static bool read_counts(const char *text, uint32_t *counts, uint32_t n)
+/*
+ * "2(x3),4" is 2, 2, 2, 4: the *N numbers, malloc()ed.  NULL: it is no such
+ * text, or there is no memory.
+ */
+static uint32_t *read_counts(const char *text, uint32_t *n)
 {
-	uint32_t i = 0;
+	uint32_t *counts = NULL, *more;
 
-	while (text && *text) {
+	for (*n = 0; text && *text;) {
 		char *end;
 		unsigned long count = strtoul(text, &end, 10);
 		unsigned long times = 1;
 
 		if (end == text)
-			return false;
+			goto fail;
 		if (!strncmp(end, "(x", 2)) {
 			times = strtoul(end + 2, &end, 10);
 			if (*end++ != ')')
-				return false;
+				goto fail;
 		}
-		if (times > n - i)
-			return false;
+		if (times > ALLOC_NODES_MAX - *n)
+			goto fail;
+		more = realloc(counts, (*n + times + 1) * sizeof(*counts));
+		if (!more)
+			goto fail;
+		counts = more;
 		while (times--)
-			counts[i++] = (uint32_t)count;
+			counts[(*n)++] = (uint32_t)count;
 		if (*end && *end++ != ',')
-			return false;
+			goto fail;
 		text = end;
 	}
-	return i == n;
+	return counts;
+fail:
+	free(counts);
+	*n = 0;
+	return NULL;
 }
 
-/* How many of the step's tasks the CPUs of each allocated node can run. */
-static void count_slots(layout_t *l, const uint32_t *cpus)
+/* The slots of the step's nodes, which come mostly in the job's order. */
+static void find_node_slots(layout_t *l, const uint32_t *cpus)
 {
 	uint32_t at = 0;
 
-	for (uint32_t i = 0; i < l->nalloc; i++)
-		l->slots += cpus[i] / l->cpus_per_task;
-	/* The step's nodes come mostly in the allocation's order. */
 	for (uint32_t n = 0; n < l->nnodes; n++)
 		for (uint32_t i = 0; i < l->nalloc; i++, at++) {
 			if (at >= l->nalloc)
@@ -174,77 +210,84 @@ static void count_slots(layout_t *l, const uint32_t *cpus)
 		}
 }
 
+/*
+ * How many of the step's tasks the CPUs of each allocated node can run.  The
+ * components of a heterogeneous step need different numbers of CPUs, and one
+ * does not know the others'.
+ */
+static void count_slots(layout_t *l, const uint32_t *cpus)
+{
+	for (uint32_t i = 0; l->apps.n == 1 && i < l->nalloc; i++)
+		l->slots += cpus[i] / l->cpus_per_task;
+	/* Overcommitted, or not known: there is room for what runs. */
+	if (l->slots < l->ntasks)
+		l->slots = l->ntasks;
+	if (l->apps.n == 1 && l->alloc_names)
+		find_node_slots(l, cpus);
+}
+
+/* Of a heterogeneous job srun names the nodes of the step's components. */
+static bool is_whole_job(const layout_t *l, const stepconf_t *conf)
+{
+	const char *size = stepconf_env(conf, "SLURM_HET_SIZE");
+
+	return !size || strtoul(size, NULL, 10) == l->apps.n;
+}
+
 static int read_slots(layout_t *l, const stepconf_t *conf, psec_error_t *err)
 {
 	const char *per_task = stepconf_env(conf, "SLURM_CPUS_PER_TASK");
 	unsigned long div = per_task ? strtoul(per_task, NULL, 10) : 0;
-	uint32_t *cpus;
+	uint32_t *cpus = read_counts(
+		stepconf_env(conf, "SLURM_JOB_CPUS_PER_NODE"), &l->nalloc);
+	uint32_t n;
 
 	l->cpus_per_task = div && div < UINT32_MAX ? (uint32_t)div : 1;
-	l->alloc_names =
-		expand(stepconf_env(conf, "SLURM_JOB_NODELIST"), &l->nalloc);
+	l->alloc_names = expand(stepconf_env(conf, "SLURM_JOB_NODELIST"), &n);
 	l->node_slots = calloc((size_t)l->nnodes + 1, sizeof(uint32_t));
-	cpus = calloc((size_t)l->nalloc + 1, sizeof(uint32_t));
-	if (!l->alloc_names || !l->node_slots || !cpus) {
+	if (!l->alloc_names || !l->node_slots) {
 		free(cpus);
 		return no_memory(err);
 	}
-	if (read_counts(stepconf_env(conf, "SLURM_JOB_CPUS_PER_NODE"), cpus,
-			l->nalloc))
-		count_slots(l, cpus);
-	/* Overcommitted, or not told: there is room for what runs. */
-	if (l->slots < l->ntasks)
-		l->slots = l->ntasks;
+	/* With `srun A : B` within one job Slurm names the step's nodes here.
+	 */
+	if (n != l->nalloc) {
+		free_names(l->alloc_names, n);
+		l->alloc_names = NULL;
+	}
+	count_slots(l, cpus);
 	free(cpus);
-	return 0;
-}
-
-/* The number behind KEY= among the words of PSEC_ENV_STEP, or 0. */
-static uint32_t step_number(const stepconf_t *conf, const char *key)
-{
-	const char *text = stepconf_env(conf, PSEC_ENV_STEP);
-	size_t len = strlen(key);
-
-	while (text && *text) {
-		if (!strncmp(text, key, len) && text[len] == '=')
-			return (uint32_t)strtoul(text + len + 1, NULL, 10);
-		text += strcspn(text, " ");
-		text += strspn(text, " ");
+	if (!is_whole_job(l, conf)) {
+		free_names(l->alloc_names, l->alloc_names ? n : 0);
+		l->alloc_names = NULL;
+		l->nalloc = 0;
 	}
 	return 0;
 }
 
-static int read_apps(layout_t *l, psec_error_t *err)
+/* Where all applications have the same. */
+static uint32_t common_dist(const apps_t *apps)
 {
-	l->apps = calloc(1, sizeof(*l->apps));
-	if (!l->apps)
-		return no_memory(err);
-	l->napps = 1;
-	l->apps[0].size = l->ntasks;
-	return 0;
+	for (uint32_t i = 1; i < apps->n; i++)
+		if (apps->list[i].task_dist != apps->list[0].task_dist)
+			return 0;
+	return apps->list[0].task_dist;
 }
 
-uint32_t layout_app(const layout_t *l, uint32_t rank)
-{
-	uint32_t app = 0;
-
-	while (app + 1 < l->napps && l->apps[app + 1].first <= rank)
-		app++;
-	return app;
-}
-
-int layout_read(layout_t *l, const stepconf_t *conf, psec_error_t *err)
+int layout_read(layout_t *l, stepconf_t *conf, psec_error_t *err)
 {
 	const char *plane;
 
 	memset(l, 0, sizeof(*l));
+	if (apps_read(&l->apps, conf, err) != 0)
+		return -1;
 	l->nnodes = conf->nnodes;
 	l->ntasks = conf->ntasks;
 	if (read_map(l, conf, err) != 0 || read_names(l, conf, err) != 0 ||
 	    invert_map(l, err) != 0 || check_own_node(l, conf, err) != 0 ||
-	    read_slots(l, conf, err) != 0 || read_apps(l, err) != 0)
+	    read_slots(l, conf, err) != 0)
 		return -1;
-	l->task_dist = step_number(conf, "dist");
+	l->task_dist = common_dist(&l->apps);
 	plane = stepconf_env(conf, "SLURM_DIST_PLANESIZE");
 	l->plane_size = plane ? (uint32_t)strtoul(plane, NULL, 10) : 0;
 	return 0;

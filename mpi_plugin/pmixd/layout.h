@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * layout.h - where the step's tasks are: nodes by name, ranks by node; and
- * what the allocation has room for.
+ * layout.h - where the step's tasks are: applications, nodes by name, ranks
+ * by node; and what the allocation has room for.
  *
  * From the user's environment (task map, node lists, CPUs), checked against
  * what Slurm says of this node.  Constant once read.
@@ -11,13 +11,9 @@
 
 #include <stdint.h>
 
+#include "apps.h"
 #include "psec.h"
 #include "stepconf.h"
-
-/* An application: consecutive ranks that run one command. */
-typedef struct {
-	uint32_t first, size;
-} app_t;
 
 typedef struct {
 	uint32_t nnodes, ntasks;
@@ -27,10 +23,9 @@ typedef struct {
 	uint32_t *node_tasks;  /* node → number of ranks */
 	uint32_t **node_ranks; /* node → its ranks, ascending */
 	uint32_t *by_node;     /* what node_ranks points into */
-	uint32_t napps;
-	app_t *apps;	    /* ascending, without gaps */
-	uint32_t nalloc;    /* nodes of the allocation */
-	char **alloc_names; /* and their names */
+	apps_t apps;
+	uint32_t nalloc;    /* nodes of the allocation; 0: not known */
+	char **alloc_names; /* and their names; NULL: not known */
 	uint32_t cpus_per_task;
 	uint32_t slots;	      /* tasks that the allocation has room for */
 	uint32_t *node_slots; /* and each of the step's nodes; 0: not known */
@@ -38,10 +33,11 @@ typedef struct {
 	uint32_t plane_size;  /* where that is SLURM_DIST_PLANE */
 } layout_t;
 
-/* 0, or -1 with a sentence.  Nothing is freed before the process ends. */
-int layout_read(layout_t *layout, const stepconf_t *conf, psec_error_t *err);
-
-/* The application of a rank. */
-uint32_t layout_app(const layout_t *layout, uint32_t rank);
+/*
+ * Read it.  Of a heterogeneous step CONF comes as slurmstepd's record, of one
+ * component, and is counted through all of them from now on (see apps.h).
+ * 0, or -1 with a sentence.  Nothing is freed before the process ends.
+ */
+int layout_read(layout_t *layout, stepconf_t *conf, psec_error_t *err);
 
 #endif

@@ -314,24 +314,11 @@ static int64_t due_of(const links_t *links, const struct setup *s)
 	return s->due_ms;
 }
 
-/* Invite all whose time has come, in one go. */
-static void invite_due(links_t *links, int64_t now)
+static void invite(links_t *links, const uint32_t *nodes, size_t n)
 {
-	uint32_t nodes[64];
-	size_t n = 0;
+	int rc = wireup_invite(links->wireup, nodes, n);
 	struct setup *s;
-	int rc;
 
-	LIST_FOREACH(s, &links->setups, next)
-	{
-		if (s->peer->state == PEER_INVITED && !s->inviting &&
-		    due_of(links, s) <= now &&
-		    n < sizeof(nodes) / sizeof(nodes[0]))
-			nodes[n++] = node_of(links, s->peer);
-	}
-	if (n == 0)
-		return;
-	rc = wireup_invite(links->wireup, nodes, n);
 	for (size_t i = 0; i < n; i++) {
 		s = links->peers[nodes[i]].setup;
 		if (rc) {
@@ -341,6 +328,46 @@ static void invite_due(links_t *links, int64_t now)
 			s->inviting = s->invited = true;
 			s->due_ms = NEVER;
 		}
+	}
+}
+
+/* Put those whose sockets have the path of the first one's to the front;
+ * returns how many they are. */
+static size_t same_path(const links_t *links, uint32_t *nodes, size_t n)
+{
+	const char *const *paths = links->cfg.wire_paths;
+	size_t same = 1;
+
+	if (!paths)
+		return n;
+	for (size_t i = 1; i < n; i++) {
+		uint32_t node = nodes[i];
+
+		if (paths[node] != paths[nodes[0]])
+			continue;
+		nodes[i] = nodes[same];
+		nodes[same++] = node;
+	}
+	return same;
+}
+
+/* Invite all whose time has come, in as few calls as can be. */
+static void invite_due(links_t *links, int64_t now)
+{
+	uint32_t nodes[64];
+	size_t n = 0, same;
+	struct setup *s;
+
+	LIST_FOREACH(s, &links->setups, next)
+	{
+		if (s->peer->state == PEER_INVITED && !s->inviting &&
+		    due_of(links, s) <= now &&
+		    n < sizeof(nodes) / sizeof(nodes[0]))
+			nodes[n++] = node_of(links, s->peer);
+	}
+	for (size_t i = 0; i < n; i += same) {
+		same = same_path(links, nodes + i, n - i);
+		invite(links, nodes + i, same);
 	}
 }
 
@@ -615,6 +642,7 @@ static int listen_init(links_t *links)
 		.jobs = links->jobs,
 		.fd = cfg->wire_fd,
 		.path = cfg->wire_path,
+		.paths = cfg->wire_paths,
 		.uid = cfg->uid,
 		.job_id = cfg->job_id,
 		.step_id = cfg->step_id,

@@ -61,7 +61,10 @@ typedef struct {
 			made, with a backlog that takes all nodes at once */
 	const char *wire_path; /* its path on every node; slurmd expands %n
 				  and %h in it to its node's name */
-	uint16_t port_min;     /* TCP ports to listen on; 0: any */
+	const char *const *wire_paths; /* by node, where they differ; equal
+					  ones are the same pointer.  NULL:
+					  all are wire_path */
+	uint16_t port_min;	       /* TCP ports to listen on; 0: any */
 	uint16_t port_max;
 	int timeout_ms; /* for one link to come up, retries included */
 } link_config_t;

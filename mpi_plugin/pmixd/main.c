@@ -132,7 +132,7 @@ static int read_conf(psec_error_t *err)
 		return -1;
 	plog_set_level((plog_level_t)pmixd.conf.loglevel);
 	snprintf(pmixd.nspace, sizeof(pmixd.nspace), NSPACE_PREFIX "%u.%u",
-		 pmixd.conf.job_id, pmixd.conf.step_id);
+		 pmixd.layout.apps.leader, pmixd.conf.step_id);
 	return 0;
 }
 
@@ -259,6 +259,40 @@ static void start_alone(void)
 	pthread_mutex_unlock(&pmixd.lock);
 }
 
+/*
+ * The sockets on all nodes, given OWN.  A component's step directory has the
+ * number of its own job.
+ */
+static const char *const *other_wires(const char *own, psec_error_t *err)
+{
+	const apps_t *apps = &pmixd.layout.apps;
+	const char **paths = calloc(pmixd.conf.nnodes, sizeof(*paths));
+	const char **by_app = calloc(apps->n, sizeof(*by_app));
+	int base = (int)(strrchr(pmixd.conf.dir, '/') - pmixd.conf.dir);
+	char *path;
+
+	for (uint32_t i = 0; paths && by_app && i < apps->n; i++) {
+		by_app[i] = own;
+		if (apps->list[i].job_id == pmixd.conf.job_id)
+			continue;
+		if (asprintf(&path, "%.*s/%u.%u/wire", base, pmixd.conf.dir,
+			     apps->list[i].job_id, pmixd.conf.step_id) < 0)
+			goto fail;
+		by_app[i] = path;
+	}
+	if (!paths || !by_app)
+		goto fail;
+	for (uint32_t n = 0; n < pmixd.conf.nnodes; n++)
+		paths[n] = by_app[apps_of_node(apps, n)];
+	free(by_app);
+	return paths;
+fail:
+	free(paths);
+	free(by_app);
+	error_set(err, PSEC_ERR_NOMEM, "out of memory");
+	return NULL;
+}
+
 /* Nobody but this process's uid and root may even look into the directory. */
 static int start_links(psec_error_t *err)
 {
@@ -271,7 +305,8 @@ static int start_links(psec_error_t *err)
 		.psec = pmixd.psec,
 		.mechs = LINK_MECH,
 		.uid = geteuid(),
-		.job_id = pmixd.conf.job_id,
+		/* Links lead to all components, under one number. */
+		.job_id = pmixd.layout.apps.leader,
 		.step_id = pmixd.conf.step_id,
 		.node = pmixd.conf.node,
 		.nnodes = pmixd.conf.nnodes,
@@ -292,6 +327,9 @@ static int start_links(psec_error_t *err)
 	slurm_ready();
 	cfg.wire_fd = open_wire(path, sizeof(path), err);
 	if (cfg.wire_fd < 0)
+		return -1;
+	cfg.wire_paths = other_wires(path, err);
+	if (!cfg.wire_paths)
 		return -1;
 	pthread_mutex_lock(&pmixd.lock);
 	pmixd.links = links_create(&cfg);

@@ -35,6 +35,29 @@ static int register_clients(const pmixd_t *d, psec_error_t *err)
 	return 0;
 }
 
+/* One for each component of a heterogeneous step, for queries. */
+static void define_psets(const pmixd_t *d)
+{
+	const apps_t *apps = &d->layout.apps;
+
+	for (uint32_t n = 0; apps->n > 1 && n < apps->n; n++) {
+		uint32_t size = apps->list[n].size;
+		char name[PMIX_MAX_NSLEN + 16];
+		pmix_proc_t *procs;
+
+		PMIX_PROC_CREATE(procs, size);
+		if (!procs)
+			return;
+		for (uint32_t i = 0; i < size; i++)
+			PMIX_LOAD_PROCID(&procs[i], d->nspace,
+					 apps->list[n].first + i);
+		jobinfo_pset_name(d, n, name, sizeof(name));
+		/* 4.2 returns what happens to be in its memory. */
+		(void)PMIx_server_define_process_set(procs, size, name);
+		PMIX_PROC_FREE(procs, size);
+	}
+}
+
 int nspace_register(const pmixd_t *d, psec_error_t *err)
 {
 	infolist_t info = infolist_new();
@@ -50,6 +73,7 @@ int nspace_register(const pmixd_t *d, psec_error_t *err)
 	PMIX_DATA_ARRAY_DESTRUCT(&array);
 	if (!ok(rc))
 		return failed(err, "register the step's namespace", rc);
+	define_psets(d);
 	return register_clients(d, err);
 }
 

@@ -29,7 +29,7 @@ static void find(const job_info_msg_t *msg, uint32_t job_id,
 	for (uint32_t i = 0; i < msg->record_count; i++) {
 		const slurm_job_info_t *job = &msg->job_array[i];
 
-		if (job->job_id != job_id)
+		if (psec_job_id(job) != job_id)
 			continue;
 		answer->state = state_of(job);
 		answer->uid = job->user_id;
@@ -43,8 +43,7 @@ void slurmctld_ask(uint32_t job_id, job_answer_t *answer)
 	memset(answer, 0, sizeof(*answer));
 	answer->state = JOB_NOT_SHOWN;
 	slurm_ready();
-	/* Local: a federation would be asked for in a call of its own. */
-	if (slurm_load_job(&msg, job_id, SHOW_ALL | SHOW_LOCAL) == 0) {
+	if (psec_load_job(&msg, job_id) == 0) {
 		find(msg, job_id, answer);
 		slurm_free_job_info_msg(msg);
 		return;

@@ -174,8 +174,7 @@ static void store_directory(store_t *s, const pmixd_t *d, const char *cwd)
 {
 	infolist_t app = infolist_new();
 
-	infolist_u32(&app, PMIX_APPNUM,
-		     layout_app(&d->layout, d->conf.ranks[0]));
+	infolist_u32(&app, PMIX_APPNUM, d->layout.apps.own);
 	infolist_string(&app, PMIX_WDIR, cwd);
 	store_array(s, PMIX_APP_INFO_ARRAY, &app);
 }
@@ -196,7 +195,8 @@ void tasks_forked(const pmixd_t *d, const char *body, size_t len)
 			bound = true;
 	}
 	/* Nobody asked for it, and nothing came of it. */
-	if (!bound && !stepconf_env(&d->conf, "SLURM_CPU_BIND_TYPE"))
+	if (!bound && d->layout.apps.n == 1 &&
+	    !stepconf_env(&d->conf, "SLURM_CPU_BIND_TYPE"))
 		store(&s, PMIX_BINDTO, "none", PMIX_STRING);
 	if (*cwd)
 		store_directory(&s, d, cwd);

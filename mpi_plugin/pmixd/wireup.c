@@ -244,7 +244,7 @@ static struct outbound *outbound_new(wireup_t *w, const uint32_t *nodes,
 	o->wireup = w;
 	o->own = w->own;
 	o->n = n;
-	o->path = strdup(w->cfg.path);
+	o->path = strdup(w->cfg.paths ? w->cfg.paths[nodes[0]] : w->cfg.path);
 	if (!o->path)
 		goto fail;
 	for (size_t i = 0; i < n; i++) {

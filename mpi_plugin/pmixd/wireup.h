@@ -32,6 +32,7 @@ typedef struct {
 	jobs_t *jobs;
 	int fd;		  /* listening unix socket, non-blocking */
 	const char *path; /* its path on every node, as slurmd expands it */
+	const char *const *paths; /* by node, instead of that; or NULL */
 	uid_t uid;
 	uint32_t job_id;
 	uint32_t step_id;
@@ -61,7 +62,8 @@ void wireup_destroy(wireup_t *w);
 bool wireup_ready(const wireup_t *w);
 
 /*
- * Invite N nodes with one call of slurm_forward_data() on a worker thread;
+ * Invite N nodes, whose sockets have the same path, with one call of
+ * slurm_forward_data() on a worker thread;
  * SENT is called for each of them once.  0, or -1: not now (no memory, or the
  * workers' queue is full), and SENT is not called.  Not before ready().
  */

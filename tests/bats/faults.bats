@@ -15,9 +15,8 @@ load common
 export PSEC_SRUN_TIMEOUT_S=50
 
 setup_file() {
-    # slurmctld is to take a silent node for dead soon, and to look more often
-    # for nodes for heterogeneous jobs.
-    own_cluster --conf SlurmdTimeout=12 --conf SchedulerParameters=bf_interval=1
+    # slurmctld is to take a silent node for dead soon.
+    own_cluster --conf SlurmdTimeout=12
     local dir
     dir=$(cluster_dir)
     cp "$dir/plugstack.conf" "$dir/plugstack.good"
@@ -563,20 +562,4 @@ garbage() {
     # libpmix waits for who says nothing; so much for the others.
     garbage psecalice pmix 5 zeros ones text random 'a huge length'
     wait_end
-}
-
-# --- heterogeneous jobs ------------------------------------------------------
-
-@test "a heterogeneous step is refused with a sentence" {
-    run_psec srun_as psecalice --mpi=pmix -N1 -n1 bin/c-init : -N1 -n1 bin/c-init
-    (( status != 0 ))
-    says 'heterogeneous steps (srun with several components) are not supported yet'
-    says '--mpi=pmix_v4'
-    leaves_nothing
-}
-
-@test "a plain step of a heterogeneous job runs, on either component" {
-    succeeds cluster_exec --user psecalice -- timeout 50 salloc -Q -N1 -n2 : -N2 -n2 sh -c '
-        srun --mpi=pmix bin/c-init && srun --mpi=pmix --het-group=1 bin/c-init'
-    leaves_nothing
 }

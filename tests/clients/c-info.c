@@ -20,16 +20,46 @@
 #include <unistd.h>
 
 static bool dump, json;
+static const char *app_sizes; /* "4,3" */
 
 static const option_t options[] = {
 	{ "--dump", OPT_FLAG, &dump, "print all values" },
 	{ "--json", OPT_FLAG, &json, "print all values as JSON, a line each" },
+	{ "--apps", OPT_TEXT, &app_sizes,
+	  "the sizes of a heterogeneous step's components, such as 4,3" },
 	{ NULL, OPT_FLAG, NULL, NULL },
 };
 
 static const place_t *places;
 static uint32_t nodes;
 static uint32_t own_node;
+
+/* -- applications ------------------------------------------------------- */
+
+typedef struct {
+	uint32_t number, first, size;
+} app_t;
+
+/* That of RANK, as the command line says. */
+static app_t app_of(pmix_rank_t rank)
+{
+	app_t app = { 0, 0, client_size() };
+	const char *at = app_sizes;
+	char *end;
+
+	if (!at)
+		return app;
+	for (app.size = (uint32_t)strtoul(at, &end, 10);
+	     rank >= app.first + app.size && *end == ',';
+	     app.size = (uint32_t)strtoul(end + 1, &end, 10)) {
+		app.number++;
+		app.first += app.size;
+	}
+	if (rank >= app.first + app.size)
+		client_fail("rank %u is of none of the components %s", rank,
+			    app_sizes);
+	return app;
+}
 
 /* -- what Slurm says ---------------------------------------------------- */
 
@@ -150,13 +180,23 @@ static uint32_t expand_hosts(const char *list, host_t *hosts, uint32_t max)
 	return count;
 }
 
+/* Where the node of RANK is in the list, or at the end. */
+static uint32_t place_in(host_t *hosts, uint32_t rank)
+{
+	uint32_t at = 0;
+
+	while (at < nodes && strcmp(hosts[at], places[rank].node) != 0)
+		at++;
+	return at;
+}
+
 /* Slurm's variables agree with each other, or no comparison is worth it. */
 static void check_slurm(void)
 {
 	const char *list = slurm_text("SLURM_STEP_NODELIST");
 	const char *tasks = slurm_text("SLURM_STEP_TASKS_PER_NODE");
 	host_t *hosts = calloc(nodes + 1, sizeof(*hosts));
-	uint32_t node;
+	uint32_t node, at;
 
 	if (!hosts || expand_hosts(list, hosts, nodes + 1) != nodes)
 		client_fail("SLURM_STEP_NODELIST=%s, but there are %u nodes",
@@ -165,14 +205,17 @@ static void check_slurm(void)
 		client_wrong("SLURM_STEP_NUM_NODES is %ld, but there are %u",
 			     slurm_number("SLURM_STEP_NUM_NODES"), nodes);
 	for (node = 0; node < nodes; node++) {
-		if (tasks_per_node(tasks, node) != (long)tasks_on(node))
-			client_wrong("SLURM_STEP_TASKS_PER_NODE=%s, but node "
-				     "%u has %u tasks",
-				     tasks, node, tasks_on(node));
-		if (strcmp(hosts[node], places[lowest_on(node)].node) != 0)
+		/* Of several components Slurm sorts the list, not the ids. */
+		at = app_sizes ? place_in(hosts, lowest_on(node)) : node;
+		if (at == nodes ||
+		    strcmp(hosts[at], places[lowest_on(node)].node) != 0)
 			client_wrong("SLURM_STEP_NODELIST=%s, but node %u is "
 				     "'%s'",
 				     list, node, places[lowest_on(node)].node);
+		else if (tasks_per_node(tasks, at) != (long)tasks_on(node))
+			client_wrong("SLURM_STEP_TASKS_PER_NODE=%s, but node "
+				     "%u has %u tasks",
+				     tasks, at, tasks_on(node));
 	}
 	free(hosts);
 }
@@ -314,18 +357,20 @@ static void check_job(void)
 {
 	const pmix_rank_t job = PMIX_RANK_WILDCARD;
 	uint32_t mine = tasks_on(own_node), n = client_size();
+	app_t app = app_of(client_rank()), last = app_of(n - 1);
 
 	NUMBER(PMIX_JOB_SIZE, job, EQUAL, REQUIRED,
-	       (uint64_t)slurm_number("SLURM_NTASKS"));
+	       (uint64_t)slurm_number("SLURM_STEP_NUM_TASKS"));
 	NUMBER(PMIX_UNIV_SIZE, job, AT_LEAST, REQUIRED, n);
 	NUMBER(PMIX_MAX_PROCS, job, AT_LEAST, REQUIRED, n);
-	NUMBER(PMIX_APP_SIZE, job, EQUAL, REQUIRED, n);
+	NUMBER(PMIX_APP_SIZE, job, EQUAL, REQUIRED, app.size);
 	NUMBER(PMIX_NUM_NODES, job, EQUAL, REQUIRED, nodes);
 	NUMBER(PMIX_LOCAL_SIZE, job, EQUAL, REQUIRED, mine);
 	NUMBER(PMIX_NODE_SIZE, job, EQUAL, REQUIRED, mine);
 	NUMBER(PMIX_LOCALLDR, job, EQUAL, REQUIRED, lowest_on(own_node));
-	NUMBER(PMIX_APPLDR, job, EQUAL, REQUIRED, 0);
-	NUMBER(PMIX_JOB_NUM_APPS, job, EQUAL, OPTIONAL, 1);
+	NUMBER(PMIX_APPLDR, job, EQUAL, REQUIRED, app.first);
+	NUMBER(PMIX_JOB_NUM_APPS, job, EQUAL, app_sizes ? REQUIRED : OPTIONAL,
+	       last.number + 1);
 	NUMBER(PMIX_USERID, job, EQUAL, OPTIONAL, geteuid());
 	NUMBER(PMIX_GRPID, job, EQUAL, OPTIONAL, getegid());
 }
@@ -382,12 +427,13 @@ static void check_node_id(pmix_rank_t rank)
 static void check_rank(pmix_rank_t rank)
 {
 	const place_t *place = &places[rank];
+	app_t app = app_of(rank);
 	char *host;
 
 	NUMBER(PMIX_RANK, rank, EQUAL, OPTIONAL, rank);
 	NUMBER(PMIX_GLOBAL_RANK, rank, EQUAL, REQUIRED, rank);
-	NUMBER(PMIX_APP_RANK, rank, EQUAL, REQUIRED, rank);
-	NUMBER(PMIX_APPNUM, rank, EQUAL, REQUIRED, 0);
+	NUMBER(PMIX_APP_RANK, rank, EQUAL, REQUIRED, rank - app.first);
+	NUMBER(PMIX_APPNUM, rank, EQUAL, REQUIRED, app.number);
 	NUMBER(PMIX_LOCAL_RANK, rank, EQUAL, REQUIRED, place->local_id);
 	NUMBER(PMIX_NODE_RANK, rank, EQUAL, REQUIRED, place->local_id);
 	check_node_id(rank);

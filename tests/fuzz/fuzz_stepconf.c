@@ -73,9 +73,10 @@ static void check_layout(const layout_t *l, const stepconf_t *conf)
 
 	MUST(l->nnodes == conf->nnodes && l->ntasks == conf->ntasks);
 	MUST(l->slots >= l->ntasks && l->cpus_per_task > 0);
-	MUST(l->napps == 1 && l->apps[0].first == 0);
-	MUST(layout_app(l, l->ntasks - 1) == 0);
-	for (uint32_t i = 0; i < l->nalloc; i++)
+	MUST(l->apps.n > 0 && l->apps.own < l->apps.n);
+	MUST(apps_of_rank(&l->apps, l->ntasks - 1) == l->apps.n - 1);
+	MUST(apps_of_node(&l->apps, conf->node) == l->apps.own);
+	for (uint32_t i = 0; l->alloc_names && i < l->nalloc; i++)
 		MUST(l->alloc_names[i]);
 	for (uint32_t n = 0; n < l->nnodes; n++) {
 		MUST(l->node_names[n]);
@@ -103,7 +104,7 @@ static void free_layout(layout_t *l)
 		free(l->alloc_names[i]);
 	free(l->alloc_names);
 	free(l->node_slots);
-	free(l->apps);
+	free(l->apps.list);
 	free(l->node_of);
 	free(l->local_of);
 	free(l->node_tasks);

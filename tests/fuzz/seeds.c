@@ -193,7 +193,10 @@ static void records(void)
 		NULL,
 	};
 	static char *const het[] = {
-		(char *)"SLURM_PSEC_TASKMAP=0-1:3",
+		(char *)"SLURM_PSEC_NODES=n2,n0,n1",
+		(char *)"SLURM_PSEC_TASKMAP=0:3,1:4,2:6",
+		(char *)"SLURM_PSEC_STEP=dist=2 leader=6 own=1 "
+			"het=6:3:1:2,7:10:2:1",
 		(char *)"SLURM_HET_SIZE=2",
 		NULL,
 	};
