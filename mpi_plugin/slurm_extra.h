@@ -64,20 +64,40 @@ extern uint16_t *slurm_get_srun_port_range(void);
 	}
 #endif
 
-/* SIGKILL to every task of a step; later Slurms want more, or it otherwise. */
-static inline int psec_kill_step(uint32_t job_id, uint32_t step_id)
+/* Signals of Slurm's own: SIGTERM, and after slurm.conf's KillWait SIGKILL. */
+#define PSEC_SIG_TERM_KILL 991
+
+/* A later Slurm's: that tasks die of it does not make the job fail. */
+#ifdef KILL_NO_SIG_FAIL
+#define PSEC_KILL_NO_FAIL KILL_NO_SIG_FAIL
+#else
+#define PSEC_KILL_NO_FAIL 0
+#endif
+
+/*
+ * A signal to every task of a step.  Later Slurms want flags as well, or name
+ * the step otherwise.
+ */
+static inline int psec_signal_step(uint32_t job_id, uint32_t step_id, int sig,
+				   uint16_t flags)
 {
 #ifdef PSEC_KILL_STEP_BY_ID
 	slurm_step_id_t id = PSEC_STEP_ID_INIT;
 
 	id.job_id = job_id;
 	id.step_id = step_id;
-	return slurm_kill_job_step(&id, 9, 0);
+	return slurm_kill_job_step(&id, (uint16_t)sig, flags);
 #elif defined(PSEC_KILL_STEP_FLAGS)
-	return slurm_kill_job_step(job_id, step_id, 9, 0);
+	return slurm_kill_job_step(job_id, step_id, (uint16_t)sig, flags);
 #else
-	return slurm_kill_job_step(job_id, step_id, 9);
+	(void)flags;
+	return slurm_kill_job_step(job_id, step_id, (uint16_t)sig);
 #endif
+}
+
+static inline int psec_kill_step(uint32_t job_id, uint32_t step_id)
+{
+	return psec_signal_step(job_id, step_id, 9, 0);
 }
 
 /*

@@ -102,7 +102,7 @@ void slurm_ready(void)
 	pthread_once(&once, init_slurm);
 }
 
-void abort_kill_step(void)
+void abort_kill_step(int sig, uint16_t flags)
 {
 	const apps_t *apps = &pmixd.layout.apps;
 
@@ -113,7 +113,8 @@ void abort_kill_step(void)
 
 		if (i > 0 && job_id == apps->list[i - 1].job_id)
 			continue;
-		if (psec_kill_step(job_id, pmixd.conf.step_id) != 0)
+		if (psec_signal_step(job_id, pmixd.conf.step_id, sig, flags) !=
+		    0)
 			plog_error("cannot kill step %u.%u: %s", job_id,
 				   pmixd.conf.step_id, slurm_strerror(errno));
 	}
@@ -135,7 +136,8 @@ static void abort_work(void *arg)
 	abort_t *a = arg;
 
 	tell_srun(a->status);
-	abort_kill_step();
+	/* As after mpirun's abort, tasks may put their house in order. */
+	abort_kill_step(PSEC_SIG_TERM_KILL, a->status ? 0 : PSEC_KILL_NO_FAIL);
 	pthread_mutex_lock(&pmixd.lock);
 	progress_post(&a->call, aborted);
 	pthread_mutex_unlock(&pmixd.lock);

@@ -16,7 +16,10 @@ pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
 /* libslurm reads slurm.conf; once, and before its first other call. */
 void slurm_ready(void);
 
-/* Kill the step as its user; a sentence is logged where Slurm refuses. */
-void abort_kill_step(void);
+/*
+ * Kill the step as its user, by SIG (perhaps PSEC_SIG_TERM_KILL) and FLAGS of
+ * slurm_kill_job_step(); a sentence is logged where Slurm refuses.
+ */
+void abort_kill_step(int sig, uint16_t flags);
 
 #endif

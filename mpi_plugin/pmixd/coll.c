@@ -717,6 +717,11 @@ static struct op *op_new(const uint8_t *id, const uint32_t *nodes, uint32_t n,
 	return op;
 }
 
+bool coll_is_lost(const coll_t *coll, uint32_t node)
+{
+	return node < coll->nnodes && coll->lost[node];
+}
+
 /* A node of the set that is lost already, or UINT32_MAX. */
 static uint32_t lost_one(const coll_t *coll, const struct op *op)
 {
@@ -740,19 +745,18 @@ static void start(coll_t *coll, struct op *op)
 		go_on(coll, op);
 }
 
-void coll_allgather(coll_t *coll, const uint8_t id[COLL_ID_LEN],
-		    const uint32_t *nodes, uint32_t nnodes, const void *data,
-		    size_t len, coll_done_fn done, void *arg)
+/* STATUS other than COLL_OK: give up at once, the others shall not wait. */
+static void join(coll_t *coll, const uint8_t *id, const uint32_t *nodes,
+		 uint32_t nnodes, const void *data, size_t len,
+		 coll_status_t status, coll_done_fn done, void *arg)
 {
 	uint8_t own_id[COLL_ID_LEN]; /* DONE may free the caller's */
-	bool too_long = len > LINK_MSG_MAX;
 	struct op *op = NULL;
 	uint32_t seq = 0;
 
 	memcpy(own_id, id, COLL_ID_LEN);
 	if (next_seq(coll, id, &seq) == 0)
-		op = op_new(id, nodes, nnodes, coll->self, data,
-			    too_long ? 0 : len);
+		op = op_new(id, nodes, nnodes, coll->self, data, len);
 	if (!op) {
 		done(arg, COLL_NOMEM, UINT32_MAX, NULL, 0);
 		return;
@@ -761,11 +765,28 @@ void coll_allgather(coll_t *coll, const uint8_t id[COLL_ID_LEN],
 	op->done = done;
 	op->arg = arg;
 	LIST_INSERT_HEAD(&coll->ops, op, next);
-	if (too_long) /* the others shall not wait for it */
-		give_up(coll, op, COLL_NOMEM, UINT32_MAX);
-	else
+	if (status == COLL_OK)
 		start(coll, op);
+	else
+		give_up(coll, op, status, UINT32_MAX);
 	take_earlies(coll, own_id, seq);
+}
+
+void coll_allgather(coll_t *coll, const uint8_t id[COLL_ID_LEN],
+		    const uint32_t *nodes, uint32_t nnodes, const void *data,
+		    size_t len, coll_done_fn done, void *arg)
+{
+	bool too_long = len > LINK_MSG_MAX;
+
+	join(coll, id, nodes, nnodes, data, too_long ? 0 : len,
+	     too_long ? COLL_NOMEM : COLL_OK, done, arg);
+}
+
+void coll_refuse(coll_t *coll, const uint8_t id[COLL_ID_LEN],
+		 const uint32_t *nodes, uint32_t nnodes, coll_done_fn done,
+		 void *arg)
+{
+	join(coll, id, nodes, nnodes, NULL, 0, COLL_LOST, done, arg);
 }
 
 void coll_cancel(coll_t *coll, void *arg)

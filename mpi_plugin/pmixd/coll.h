@@ -13,6 +13,7 @@
 #ifndef PMIXD_COLL_H
 #define PMIXD_COLL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,10 @@ typedef enum {
 	COLL_NOMEM = 2 /* no memory here, or a message over LINK_MSG_MAX */
 } coll_status_t;
 
+/* Is the link with NODE lost?  Otherwise a node that is told with COLL_LOST
+ * gave up for a reason of its own. */
+bool coll_is_lost(const coll_t *coll, uint32_t node);
+
 /*
  * Completion, called exactly once, possibly before coll_allgather() returns.
  * LOST_NODE says which node with COLL_LOST, and is UINT32_MAX otherwise.
@@ -69,6 +74,15 @@ typedef void (*coll_done_fn)(void *arg, coll_status_t status,
 void coll_allgather(coll_t *coll, const uint8_t id[COLL_ID_LEN],
 		    const uint32_t *nodes, uint32_t nnodes, const void *data,
 		    size_t len, coll_done_fn done, void *arg);
+
+/*
+ * Join it only to give up: its participants here cannot take part.  For the
+ * other nodes this node is the one that is lost, and none completes.  DONE is
+ * called with COLL_LOST and UINT32_MAX.
+ */
+void coll_refuse(coll_t *coll, const uint8_t id[COLL_ID_LEN],
+		 const uint32_t *nodes, uint32_t nnodes, coll_done_fn done,
+		 void *arg);
 
 /*
  * Give up on the running allgather that was joined with ARG; DONE is called

@@ -103,6 +103,17 @@ static pmix_status_t group_make(group_t *g, const pmix_proc_t procs[],
 	return rc;
 }
 
+/* Where a link is lost somebody notices, and says so; the rest is quiet. */
+static void say_lost(uint32_t node)
+{
+	if (coll_is_lost(pmixd.coll, node))
+		plog_error("a fence cannot complete: node %s is lost",
+			   pmixd_node_name(node));
+	else if (node != UINT32_MAX)
+		plog_info("a fence cannot complete: node %s has given up",
+			  pmixd_node_name(node));
+}
+
 static void finish(void *arg, coll_status_t status, uint32_t lost_node,
 		   char *data, size_t len)
 {
@@ -113,8 +124,7 @@ static void finish(void *arg, coll_status_t status, uint32_t lost_node,
 		rc = PMIX_ERR_TIMEOUT;
 	} else if (status == COLL_LOST) {
 		rc = PMIX_ERR_LOST_CONNECTION;
-		plog_error("a fence cannot complete: node %s is lost",
-			   pmixd_node_name(lost_node));
+		say_lost(lost_node);
 	} else if (status != COLL_OK) {
 		rc = PMIX_ERR_NOMEM;
 	}
@@ -147,6 +157,32 @@ static pmix_status_t read_timeout(const pmix_info_t info[], size_t ninfo,
 	return rc == PMIX_SUCCESS ? rc : PMIX_ERR_BAD_PARAM;
 }
 
+/* libpmix calls us also where a rank of this node ended before it joined. */
+static bool all_joined(const pmix_info_t info[], size_t ninfo)
+{
+	for (size_t i = 0; i < ninfo; i++)
+		if (PMIX_CHECK_KEY(&info[i], PMIX_LOCAL_COLLECTIVE_STATUS) &&
+		    info[i].value.type == PMIX_STATUS)
+			return info[i].value.data.status == PMIX_SUCCESS;
+	return true;
+}
+
+/* Across nodes.  With the lock held. */
+static void begin(fence_t *f, const group_t *group, bool joined,
+		  const void *data, size_t len)
+{
+	if (joined) {
+		coll_allgather(pmixd.coll, group->id, group->nodes,
+			       group->nnodes, data, len, finish, f);
+		return;
+	}
+	plog_info("a fence cannot complete: a rank of node %s has ended "
+		  "before it joined",
+		  pmixd_node_name(pmixd.conf.node));
+	coll_refuse(pmixd.coll, group->id, group->nodes, group->nnodes, finish,
+		    f);
+}
+
 pmix_status_t fence_upcall(const pmix_proc_t procs[], size_t nprocs,
 			   const pmix_info_t info[], size_t ninfo, char *data,
 			   size_t ndata, pmix_modex_cbfunc_t cbfunc,
@@ -155,6 +191,7 @@ pmix_status_t fence_upcall(const pmix_proc_t procs[], size_t nprocs,
 	group_t group = { 0 };
 	fence_t *f = calloc(1, sizeof(*f));
 	pmix_status_t rc = f ? PMIX_SUCCESS : PMIX_ERR_NOMEM;
+	bool joined = all_joined(info, ninfo);
 	int timeout_s = 0;
 
 	if (rc == PMIX_SUCCESS)
@@ -165,7 +202,8 @@ pmix_status_t fence_upcall(const pmix_proc_t procs[], size_t nprocs,
 		goto done;
 	if (!pmixd.coll) {
 		/* One node: what libpmix has is all there is. */
-		cbfunc(PMIX_SUCCESS, data, ndata, cbdata, free, data);
+		cbfunc(joined ? PMIX_SUCCESS : PMIX_ERR_LOST_CONNECTION, data,
+		       ndata, cbdata, free, data);
 		data = NULL;
 		goto done;
 	}
@@ -174,8 +212,7 @@ pmix_status_t fence_upcall(const pmix_proc_t procs[], size_t nprocs,
 	pthread_mutex_lock(&pmixd.lock);
 	if (timeout_s > 0)
 		deadline_set(&f->timeout, timeout_s * 1000LL, timed_out);
-	coll_allgather(pmixd.coll, group.id, group.nodes, group.nnodes, data,
-		       ndata, finish, f);
+	begin(f, &group, joined, data, ndata);
 	pthread_mutex_unlock(&pmixd.lock);
 	f = NULL;
 done:

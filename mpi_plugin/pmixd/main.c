@@ -494,7 +494,7 @@ static void orphaned(void)
 		notice_send(text);
 		pthread_mutex_unlock(&pmixd.lock);
 	}
-	abort_kill_step();
+	abort_kill_step(SIGKILL, 0);
 }
 
 /* True: the step is over; false: slurmstepd is gone. */

@@ -409,6 +409,12 @@ no_process() {
     leaves_nothing
 }
 
+@test "a fence fails when a rank ends instead of joining it" {
+    succeeds step -N4 --ntasks-per-node=2 bin/c-abort --rank 5 --die
+    succeeds step -N1 -n4 bin/c-abort --rank 1 --die
+    log_says n2 'a fence cannot complete: a rank of node n2 has ended before it joined'
+}
+
 @test "a killed rank does not leave the others waiting" {
     endless_begin
     on n2 pkill -KILL -o -x c-init

@@ -288,6 +288,21 @@ mode_of() {
     says 'rank 3 on node n0 called PMIx_Abort with status 9: c-abort: this is the end'
 }
 
+@test "at an abort tasks get SIGTERM first, and SIGKILL after KillWait" {
+    run_psec step -N2 --ntasks-per-node=2 sh -c '
+        trap "echo rank $PMIX_RANK tidies up; exit 0" TERM
+        bin/c-abort --status 42 &
+        while :; do sleep 0.1; done'
+    (( status == 42 ))
+    for rank in 0 1 2 3; do
+        says "rank $rank tidies up"
+    done
+    SECONDS=0
+    run_psec step -N2 --ntasks-per-node=2 sh -c 'trap "" TERM; exec bin/c-abort --status 43 --limit 30'
+    (( status == 43 && SECONDS >= 3 && SECONDS < 20 ))
+    [[ $output != *'no end in sight'* ]]
+}
+
 @test "an abort with a status of more than eight bits is no success" {
     run_psec step -N2 --ntasks-per-node=1 bin/c-abort --status 256
     (( status != 0 ))

@@ -3,14 +3,17 @@
  * c-abort - one rank calls PMIx_Abort while the others wait for it in a
  * fence.  There is no success here: the step must be ended from outside, and
  * srun must show the status and the message.  A rank that leaves the fence as
- * if nothing had happened, or that nobody ends, says so.
+ * if nothing had happened, or that nobody ends, says so.  With --die the rank
+ * just ends, and the fence fails for the others.
  */
 #include "client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static long who = 0, status = 7, nap_ms = 200;
+static bool dies;
 static const char *message = "c-abort: this is the end";
 
 static const option_t options[] = {
@@ -19,6 +22,8 @@ static const option_t options[] = {
 	{ "--message", OPT_TEXT, &message, "PMIx_Abort's message" },
 	{ "--sleep-ms", OPT_NUMBER, &nap_ms,
 	  "how long the others wait in the fence before" },
+	{ "--die", OPT_FLAG, &dies,
+	  "it ends without a word instead; the fence must fail" },
 	{ NULL, OPT_FLAG, NULL, NULL },
 };
 
@@ -27,6 +32,8 @@ static void abort_now(void)
 	pmix_status_t rc;
 
 	sleep_ms(nap_ms);
+	if (dies)
+		_exit(0);
 	client_doing("in PMIx_Abort");
 	rc = PMIx_Abort((int)status, message, NULL, 0);
 	client_doing("waiting for its end after PMIx_Abort returned %s",
@@ -41,6 +48,8 @@ static void wait_in_fence(void)
 	rc = fence_procs(NULL, 0, false);
 	if (rc == PMIX_SUCCESS)
 		client_wrong("left the fence though rank %ld aborted", who);
+	if (dies)
+		exit(client_end());
 	/* An error is right, but the step's end must follow. */
 	client_doing("waiting for its end after the fence gave %s",
 		     status_text(rc));

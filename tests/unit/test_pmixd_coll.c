@@ -386,6 +386,15 @@ static void join(struct join *j)
 		       j->len ? j->data : NULL, j->len, done, j);
 }
 
+static void refuse(struct join *j)
+{
+	struct gather *g = j->gather;
+
+	j->joined = true;
+	coll_refuse(j->world->nodes[j->node].coll, g->id, g->nodes, g->n, done,
+		    j);
+}
+
 static void assert_all_right(const struct gather *g)
 {
 	for (uint32_t i = 0; i < g->n; i++) {
@@ -653,6 +662,35 @@ static void a_cancelled_collective_ends_for_all(void **state)
 			assert_int_equal(g.joins[i].completed, 1);
 			assert_int_equal(g.joins[i].status, COLL_LOST);
 			assert_int_equal(g.joins[i].lost_node, 0);
+		}
+		world_close(&w);
+	}
+}
+
+static void nobody_completes_what_one_refuses(void **state)
+{
+	struct gather g;
+	struct world w;
+
+	for (uint32_t n = 2; n < NODES_MAX; n++) {
+		world_open(&w, n, n);
+		gather_fill(&w, &g, n, SAME);
+		for (uint32_t i = 0; i < n; i++) {
+			while (draw(&w, 3) && deliver(&w))
+				;
+			if (i == n / 2)
+				refuse(&g.joins[i]);
+			else
+				join(&g.joins[i]);
+		}
+		while (deliver(&w))
+			;
+		for (uint32_t i = 0; i < n; i++) {
+			assert_int_equal(g.joins[i].completed, 1);
+			assert_int_equal(g.joins[i].status, COLL_LOST);
+			assert_int_equal(g.joins[i].lost_node,
+					 i == n / 2 ? UINT32_MAX : n / 2);
+			assert_false(coll_is_lost(w.nodes[i].coll, n / 2));
 		}
 		world_close(&w);
 	}
@@ -945,6 +983,7 @@ int main(void)
 		cmocka_unit_test(a_node_may_leave_when_it_has_completed),
 		cmocka_unit_test(completion_waits_for_own_messages),
 		cmocka_unit_test(a_cancelled_collective_ends_for_all),
+		cmocka_unit_test(nobody_completes_what_one_refuses),
 		cmocka_unit_test(the_next_meeting_works_after_a_cancelled_one),
 		cmocka_unit_test(a_contribution_over_the_limit_fails_for_all),
 		cmocka_unit_test(completion_may_start_the_next_one),
