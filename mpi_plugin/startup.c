@@ -171,9 +171,11 @@ static int send_config(startup_t *s, const char *dir)
 	put_string(out, "ports", step->site.ports);
 	put_string(out, "cluster", step->site.cluster);
 	put_string(out, "job_check", step->site.job_check);
+	put_string(out, "server_env", step->site.server_env);
 	fprintf(out, "job_cache=%d%clifetime=%d%cprivate_jobs=%d%c",
 		step->site.job_cache_s, '\0', step->site.lifetime_s, '\0',
 		step->site.jobs_are_private, '\0');
+	fprintf(out, "share_topology=%d%c", step->site.share_topology, '\0');
 	if (fclose(out) == 0)
 		rv = send_frame(s, CTL_CONFIG, &body);
 	else

@@ -33,6 +33,7 @@ static void step_free(psec_step_t *step)
 	free(step->site.ports);
 	free(step->site.audit);
 	free(step->site.job_check);
+	free(step->site.server_env);
 	free(step->site.cluster);
 	free(step);
 }

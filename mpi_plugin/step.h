@@ -26,7 +26,7 @@ typedef struct {
 	char *mechdir;	  /* directory of libpsec's mechanisms */
 	char *stepdir;	  /* directory of root in which step directories lie */
 	char *munge_socket;  /* NULL: munge's default */
-	char *ports;	     /* "MIN-MAX" for links; NULL: any */
+	char *ports;	     /* "MIN-MAX" for links, "any"; NULL: any */
 	int loglevel;	     /* 1 error … 5 debug2 */
 	int start_timeout_s; /* psec-pmixd must be ready by then */
 	int timeout_s;	     /* for a link to another node to come up */
@@ -36,6 +36,8 @@ typedef struct {
 	int lifetime_s;	     /* of credentials; 0: the mechanism's default */
 	char *job_check;     /* "off", "prefer" or "require" */
 	int job_cache_s;     /* how long slurmctld's word about a job counts */
+	int share_topology;  /* 1: tasks get hwloc's topology from the server */
+	char *server_env;    /* NAME=VALUE;... for psec-pmixd; NULL: none */
 
 	/* From slurm.conf; spank/realm.c. */
 	char *cluster;	      /* its name; NULL: not known */

@@ -21,6 +21,7 @@ typedef enum {
 	SECONDS,
 	COUNT,
 	JOB_CHECK,
+	ENV,
 	SWITCH,
 	EMPTY
 } kind_t;
@@ -50,6 +51,9 @@ static const struct option {
 	{ "lifetime", SECONDS, offsetof(psec_site_t, lifetime_s), NULL },
 	{ "job_check", JOB_CHECK, offsetof(psec_site_t, job_check), "prefer" },
 	{ "job_cache", SECONDS, offsetof(psec_site_t, job_cache_s), "5" },
+	{ "share_topology", SWITCH, offsetof(psec_site_t, share_topology),
+	  "off" },
+	{ "env", ENV, offsetof(psec_site_t, server_env), NULL },
 	{ "probe", SWITCH, offsetof(psec_site_t, probe), "on" },
 	{ "probe_empty", EMPTY, offsetof(psec_site_t, probe_keep), "fail" },
 };
@@ -109,6 +113,8 @@ static bool ports_ok(const char *value)
 	const char *second = NULL;
 	int min, max;
 
+	if (!strcmp(value, "any"))
+		return true;
 	return parse_int(value, 1, 65535, '-', &second, &min) &&
 	       parse_int(second, 1, 65535, '\0', NULL, &max) && min <= max;
 }
@@ -134,6 +140,48 @@ static bool audit_ok(const char *value)
 	       value[0] == '/';
 }
 
+/*
+ * Parameters of libpmix and hwloc's variables only: nothing that the loader,
+ * libc, Slurm or munge reads.
+ */
+static bool variable_ok(const char *text, size_t len)
+{
+	static const char *const prefixes[] = { "PMIX_MCA_", "HWLOC_" };
+	size_t name = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "abcdefghijklmnopqrstuvwxyz"
+				   "0123456789_");
+
+	for (size_t i = 0; i < 2; i++)
+		if (!strncmp(text, prefixes[i], strlen(prefixes[i])))
+			return name > strlen(prefixes[i]) && name < len &&
+			       text[name] == '=';
+	return false;
+}
+
+static bool env_ok(const char *value)
+{
+	size_t len;
+
+	for (;; value += len + 1) {
+		len = strcspn(value, ";");
+		if (!variable_ok(value, len))
+			return false;
+		if (!value[len])
+			return true;
+	}
+}
+
+/* Options are used once, of several the last counts; variables add up. */
+static char *text_of(const struct option *opt, const char *old,
+		     const char *value)
+{
+	char *text;
+
+	if (opt->kind != ENV || !old)
+		return strdup(value);
+	return asprintf(&text, "%s;%s", old, value) < 0 ? NULL : text;
+}
+
 static const char *expected(kind_t kind)
 {
 	switch (kind) {
@@ -145,7 +193,7 @@ static const char *expected(kind_t kind)
 		return "NAME=NUMBER separated by commas, each name once, "
 		       "numbers from 0 to 100000";
 	case PORTS:
-		return "a range of ports such as 60001-60999";
+		return "a range of ports such as 60001-60999, or any";
 	case AUDIT:
 		return "off, syslog or the absolute path of a file";
 	case LEVEL:
@@ -154,6 +202,9 @@ static const char *expected(kind_t kind)
 		return "a number from 1 to 1000000";
 	case JOB_CHECK:
 		return "off, prefer or require";
+	case ENV:
+		return "NAME=VALUE, with a name that begins with PMIX_MCA_ or "
+		       "HWLOC_; several with ; between";
 	case SWITCH:
 		return "on or off";
 	case EMPTY:
@@ -204,8 +255,12 @@ static bool set(psec_site_t *site, const struct option *opt, const char *value)
 		if (!job_check_ok(value))
 			return false;
 		break;
+	case ENV:
+		if (!env_ok(value))
+			return false;
+		break;
 	}
-	copy = strdup(value);
+	copy = text_of(opt, *(char **)field, value);
 	if (!copy)
 		return false;
 	free(*(char **)field);
@@ -223,6 +278,7 @@ static bool is_text(kind_t kind)
 	case PORTS:
 	case AUDIT:
 	case JOB_CHECK:
+	case ENV:
 		return true;
 	case LEVEL:
 	case SECONDS:

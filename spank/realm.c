@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* realm.c - see realm.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,12 +16,27 @@ static const slurm_conf_t *find_conf(void)
 	return conf;
 }
 
+/* As Slurm's own plugin does for its connections between nodes. */
+static int fill_ports(psec_site_t *site, const slurm_conf_t *conf)
+{
+	const uint16_t *range = conf ? conf->srun_port_range : NULL;
+
+	if (!site->ports && range && range[0] &&
+	    asprintf(&site->ports, "%u-%u", range[0], range[1]) < 0) {
+		site->ports = NULL;
+		return -1;
+	}
+	return 0;
+}
+
 int realm_fill(psec_site_t *site)
 {
 	const slurm_conf_t *conf = find_conf();
 
 	if (!conf)
 		return 0;
+	if (fill_ports(site, conf) != 0)
+		return -1;
 	if (!site->munge_socket)
 		site->munge_socket = authinfo_socket(conf->authinfo);
 	if (!site->lifetime_s)

@@ -2,7 +2,7 @@
 /*
  * realm.h - what the site's options take over from slurm.conf, so that our
  * credentials are of the realm that slurmctld uses: munged's socket and the
- * lifetime from AuthInfo, the cluster's name, PrivateData.
+ * lifetime from AuthInfo, the cluster's name, PrivateData; and SrunPortRange.
  *
  * slurm.conf is a file of root's, as plugstack.conf is, and Slurm has read
  * it.  No file is opened and nobody asked, so it works on configless sites.

@@ -398,6 +398,27 @@ static const char *munge_hint(void)
 	       "it listens elsewhere, add native to mechanisms=";
 }
 
+/* The site's words; spank/options.c has seen to it what they may name. */
+static int set_site_variables(void)
+{
+	const char *text = pmixd.conf.server_env;
+	char *copy = strdup(text ? text : ""), *save = NULL, *value;
+	int rv = 0;
+
+	if (!copy)
+		return -1;
+	for (char *name = strtok_r(copy, ";", &save); name && rv == 0;
+	     name = strtok_r(NULL, ";", &save)) {
+		value = strchr(name, '=');
+		if (!value)
+			continue;
+		*value++ = '\0';
+		rv = setenv(name, value, 1);
+	}
+	free(copy);
+	return rv;
+}
+
 /*
  * libpmix reads its parameters from the environment.  A server accepts any
  * active mechanism that a client names, so only the step's are active.
@@ -407,7 +428,8 @@ static const char *munge_hint(void)
  */
 static int set_environment(psec_error_t *err)
 {
-	if (setenv("PMIX_MCA_psec", pmixd.conf.mechs, 1) == 0 &&
+	if (set_site_variables() == 0 &&
+	    setenv("PMIX_MCA_psec", pmixd.conf.mechs, 1) == 0 &&
 	    setenv("TMPDIR", pmixd.conf.dir, 1) == 0)
 		return 0;
 	return error_set(err, PSEC_ERR_NOMEM, "out of memory");
@@ -428,6 +450,8 @@ static int start_pmix(psec_error_t *err)
 	snprintf(servers, sizeof(servers), "%s" SERVERS_SUFFIX, pmixd.nspace);
 	infolist_string(&info, PMIX_SERVER_NSPACE, servers);
 	infolist_rank(&info, PMIX_SERVER_RANK, pmixd.conf.node);
+	if (pmixd.conf.share_topology)
+		infolist_bool(&info, PMIX_SERVER_SHARE_TOPOLOGY, true);
 	rc = infolist_take(&info, &array);
 	if (rc == PMIX_SUCCESS) {
 		rc = PMIx_server_init(&host_module, array.array, array.size);

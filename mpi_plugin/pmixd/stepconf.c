@@ -54,17 +54,23 @@ static int check_version(const stepconf_t *conf, psec_error_t *err)
 static int read_numbers(stepconf_t *conf, psec_error_t *err)
 {
 	uint32_t loglevel = 0, timeout = 0, lifetime = 0;
-	uint32_t job_cache = 0, private_jobs = 0;
+	uint32_t job_cache = 0, private_jobs = 0, share_topology = 0;
 	const struct {
 		const char *name;
 		uint32_t *value;
 	} fields[] = {
-		{ "job", &conf->job_id },	   { "step", &conf->step_id },
-		{ "nnodes", &conf->nnodes },	   { "node", &conf->node },
-		{ "ntasks", &conf->ntasks },	   { "loglevel", &loglevel },
-		{ "timeout", &timeout },	   { "audit", &conf->audit },
-		{ "lifetime", &lifetime },	   { "job_cache", &job_cache },
+		{ "job", &conf->job_id },
+		{ "step", &conf->step_id },
+		{ "nnodes", &conf->nnodes },
+		{ "node", &conf->node },
+		{ "ntasks", &conf->ntasks },
+		{ "loglevel", &loglevel },
+		{ "timeout", &timeout },
+		{ "audit", &conf->audit },
+		{ "lifetime", &lifetime },
+		{ "job_cache", &job_cache },
 		{ "private_jobs", &private_jobs },
+		{ "share_topology", &share_topology },
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -83,6 +89,7 @@ static int read_numbers(stepconf_t *conf, psec_error_t *err)
 	conf->lifetime_s = (int)lifetime;
 	conf->job_cache_s = (int)job_cache;
 	conf->private_jobs = private_jobs != 0;
+	conf->share_topology = share_topology != 0;
 	return 0;
 }
 
@@ -151,7 +158,7 @@ static int read_ports(stepconf_t *conf, psec_error_t *err)
 	const char *text = lookup(conf->config, conf->config_len, "ports");
 	unsigned min, max;
 
-	if (!text)
+	if (!text || !strcmp(text, "any"))
 		return 0;
 	if (sscanf(text, "%u-%u", &min, &max) != 2 || !min || min > max ||
 	    max > UINT16_MAX)
@@ -180,6 +187,7 @@ int stepconf_read(stepconf_t *conf, char *config, size_t config_len, char *env,
 	conf->munge_socket = lookup(config, config_len, "munge_socket");
 	conf->priorities = lookup(config, config_len, "priorities");
 	conf->cluster = lookup(config, config_len, "cluster");
+	conf->server_env = lookup(config, config_len, "server_env");
 	if (!conf->dir)
 		return error_set(err, PSEC_ERR_PROTOCOL,
 				 "slurmstepd named no step directory");

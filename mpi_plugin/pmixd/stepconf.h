@@ -39,8 +39,10 @@ typedef struct {
 	const char *cluster; /* slurm.conf's name; NULL: not known */
 	job_policy_t job_check;
 	int job_cache_s;
-	bool private_jobs; /* slurmctld shows a user his own jobs only */
-	char *config;	   /* the bytes that the strings point into */
+	bool share_topology;	/* tasks get hwloc's from the server */
+	const char *server_env; /* NAME=VALUE;... for this process, or NULL */
+	bool private_jobs;	/* slurmctld shows a user his own jobs only */
+	char *config;		/* the bytes that the strings point into */
 	size_t config_len;
 	char *env; /* "NAME=VALUE" strings, each with its NUL */
 	size_t env_len;

@@ -22,6 +22,7 @@ teardown() {
     touch "$(cluster_dir)/shared/go"
     end_steps
     rm -f "$(cluster_dir)"/shared/{go,told.*,place.*}
+    site_options
 }
 
 # What each task runs: its client's words and srun's go to files; then it
@@ -249,4 +250,35 @@ told_slurms_word() {
         '.nodes.n0.HOSTNAME_ALIASES == null' \
         '[.procs[] | .HOSTNAME] == ["n0", "n1"]'
     tell_end
+}
+
+# --- options -----------------------------------------------------------------
+
+# pus: how many CPUs has the topology that the server gives to rank 0?
+pus() {
+    succeeds step -N1 -n1 sh -c 'bin/c-info --json > told.0' >&2
+    jq -r '.job.HWLOC_XML_V2 // "" | [scan("type=\"PU\"")] | length' "$(cluster_dir)/shared/told.0"
+}
+
+@test "the server shares its topology where the site wants it" {
+    local n
+    n=$(pus)
+    [[ $n == 0 ]]
+    site_options share_topology=on
+    n=$(pus)
+    [[ $n == $(nproc --all) ]]
+    succeeds step -N2 --ntasks-per-node=2 bin/c-info
+    leaves_nothing
+}
+
+@test "the site sets variables for the server, and for it only" {
+    local n
+    site_options share_topology=on 'env=HWLOC_SYNTHETIC=pu:3;PMIX_MCA_pmix_x=y' env=HWLOC_THISSYSTEM=1
+    n=$(pus)
+    [[ $n == 3 ]]
+    succeeds step -n1 env
+    [[ $output != *HWLOC_* && $output != *PMIX_MCA_pmix_x* ]]
+    site_options env=LD_PRELOAD=/tmp/x.so
+    refuses step -n1 true
+    says "env must be NAME=VALUE, with a name that begins with PMIX_MCA_ or HWLOC_"
 }

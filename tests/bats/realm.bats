@@ -3,6 +3,7 @@
 #
 # Our credentials are of the realm that slurmctld uses: munged's socket and
 # the lifetime of slurm.conf's AuthInfo; and another cluster's are refused.
+# Links listen where slurm.conf's SrunPortRange says.
 
 # bats and common.bash set variables; what is in single quotes is for a task's
 # shell.
@@ -14,7 +15,7 @@ setup_file() {
     # munged is where libpmix does not look for it; hence native, for the
     # tasks' connections.
     own_cluster --nodes 2 --auth-socket /run/other/munge.socket \
-        --conf AuthInfo=socket=/run/other/munge.socket,ttl=77
+        --conf AuthInfo=socket=/run/other/munge.socket,ttl=77 --conf SrunPortRange=61001-61099
     export other=$PSEC_CLUSTER-o
     cluster_up --name "$other" --nodes 1
     cp -r -- "$(cluster_dir)/shared/bin" "$(dirname -- "$(cluster_dir)")/$other/shared/bin"
@@ -87,6 +88,29 @@ unmunge_of() {
     says "libpmix cannot start its server"
     says "libpmix looks for munged at its default socket only"
     says "add native to mechanisms="
+}
+
+# link_ports: of psec-pmixd on n0, for other nodes.
+link_ports() {
+    on n0 ss -H -lntp | awk '/"psec-pmixd"/ && $4 !~ /^127\./ { sub(".*:", "", $4); print $4 }'
+}
+
+@test "links listen within SrunPortRange, unless ports= says otherwise" {
+    local port
+    for word in '' ports=62001-62009 ports=any; do
+        # shellcheck disable=SC2086
+        site_options mechanisms=munge,native $word
+        step_begin -N2 --ntasks-per-node=1 sh -c 'bin/c-init && : > r.up.$PMIX_RANK; sleep 20'
+        wait_for 20 test -e "$(cluster_dir)/shared/r.up.0"
+        port=$(link_ports)
+        case $word in
+        '') (( port >= 61001 && port <= 61099 )) ;;
+        ports=any) (( port > 0 && port < 61001 )) ;;
+        *) (( port >= 62001 && port <= 62009 )) ;;
+        esac
+        end_steps
+        rm -f -- "$(cluster_dir)"/shared/r.*
+    done
 }
 
 @test "another cluster's credentials are refused, and why is said" {

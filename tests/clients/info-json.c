@@ -36,7 +36,8 @@ static const attr_t job_attrs[] = {
 	ATTR(SESSION_ID),   ATTR(TMPDIR),	 ATTR(TDIR_RMCLEAN),
 	ATTR(APP_SIZE),	    ATTR(APPLDR),	 ATTR(APP_ARGV),
 	ATTR(WDIR),	    ATTR(LOCAL_SIZE),	 ATTR(LOCAL_PEERS),
-	ATTR(LOCALLDR),	    ATTR(NODE_SIZE),	 { NULL, NULL },
+	ATTR(LOCALLDR),	    ATTR(NODE_SIZE),	 ATTR(HWLOC_XML_V2),
+	{ NULL, NULL },
 };
 
 static const attr_t node_attrs[] = {

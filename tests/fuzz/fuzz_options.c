@@ -13,7 +13,7 @@ static void check_ports(const char *ports)
 	unsigned min, max;
 	int end = 0;
 
-	if (!ports)
+	if (!ports || !strcmp(ports, "any"))
 		return;
 	MUST(sscanf(ports, "%u-%u%n", &min, &max, &end) == 2);
 	MUST(ports[end] == '\0');
@@ -52,6 +52,24 @@ static void check_priorities(const char *priorities)
 	free(copy);
 }
 
+/* Each variable is of libpmix's or hwloc's. */
+static void check_env(const char *env)
+{
+	char *copy, *save = NULL;
+
+	if (!env)
+		return;
+	copy = fuzz_string(env, strlen(env));
+	MUST(*copy && *copy != ';' && !strstr(copy, ";;"));
+	for (char *name = strtok_r(copy, ";", &save); name;
+	     name = strtok_r(NULL, ";", &save)) {
+		MUST(!strncmp(name, "PMIX_MCA_", 9) ||
+		     !strncmp(name, "HWLOC_", 6));
+		MUST(strchr(name, '=') > strchr(name, '_') + 1);
+	}
+	free(copy);
+}
+
 static void check_site(const psec_site_t *site)
 {
 	char list[PSEC_LIST_MAX + 1];
@@ -64,6 +82,7 @@ static void check_site(const psec_site_t *site)
 	MUST(!site->munge_socket || site->munge_socket[0] == '/');
 	check_priorities(site->priorities);
 	check_ports(site->ports);
+	check_env(site->server_env);
 	MUST(site->loglevel >= 1 && site->loglevel <= 5);
 	MUST(site->start_timeout_s >= 1 && site->start_timeout_s <= 86400);
 	MUST(site->timeout_s >= 1 && site->timeout_s <= 86400);

@@ -102,18 +102,21 @@ slurm_conf_t slurm_conf;
 
 static void slurm_conf_fills_in_what_is_not_said(void **state)
 {
+	uint16_t range[] = { 60001, 60009 };
 	psec_site_t site = { 0 };
 
 	slurm_conf = (slurm_conf_t){
 		.authinfo = (char *)"socket=/run/a,ttl=66",
 		.cluster_name = (char *)"tiny",
 		.private_data = PRIVATE_DATA_JOBS | PRIVATE_DATA_NODES,
+		.srun_port_range = range,
 	};
 	assert_int_equal(realm_fill(&site), 0);
 	assert_string_equal(site.munge_socket, "/run/a");
 	assert_int_equal(site.lifetime_s, 66);
 	assert_string_equal(site.cluster, "tiny");
 	assert_int_equal(site.jobs_are_private, 1);
+	assert_string_equal(site.ports, "60001-60009");
 	options_free(&site);
 	slurm_conf = (slurm_conf_t){ .private_data = PRIVATE_DATA_NODES };
 	site = (psec_site_t){ 0 };
@@ -122,23 +125,56 @@ static void slurm_conf_fills_in_what_is_not_said(void **state)
 	assert_int_equal(site.lifetime_s, 0);
 	assert_null(site.cluster);
 	assert_int_equal(site.jobs_are_private, 0);
+	assert_null(site.ports);
 	options_free(&site);
 }
 
 static void plugstack_wins_over_slurm_conf(void **state)
 {
-	char *argv[] = { (char *)"munge_socket=/run/b", (char *)"lifetime=5" };
+	char *argv[] = { (char *)"munge_socket=/run/b", (char *)"lifetime=5",
+			 (char *)"ports=any" };
+	uint16_t range[] = { 60001, 60009 };
 	psec_error_t err;
 	psec_site_t site;
 
 	slurm_conf = (slurm_conf_t){
 		.authinfo = (char *)"socket=/run/a,ttl=66",
+		.srun_port_range = range,
 	};
-	assert_int_equal(options_parse(&site, 2, argv, &err), 0);
+	assert_int_equal(options_parse(&site, 3, argv, &err), 0);
 	assert_int_equal(realm_fill(&site), 0);
 	assert_string_equal(site.munge_socket, "/run/b");
 	assert_int_equal(site.lifetime_s, 5);
+	assert_string_equal(site.ports, "any");
 	options_free(&site);
+}
+
+static void variables_of_the_server_add_up(void **state)
+{
+	char *argv[] = { (char *)"env=HWLOC_XMLFILE=/x;PMIX_MCA_a=",
+			 (char *)"share_topology=on",
+			 (char *)"env=PMIX_MCA_b_c=d=e" };
+	psec_error_t err;
+	psec_site_t site;
+
+	assert_int_equal(options_parse(&site, 0, NULL, &err), 0);
+	assert_null(site.server_env);
+	assert_int_equal(site.share_topology, 0);
+	options_free(&site);
+	assert_int_equal(options_parse(&site, 3, argv, &err), 0);
+	assert_string_equal(site.server_env,
+			    "HWLOC_XMLFILE=/x;PMIX_MCA_a=;PMIX_MCA_b_c=d=e");
+	assert_int_equal(site.share_topology, 1);
+	options_free(&site);
+	expect_refusal("env=LD_PRELOAD=/x", "begins with PMIX_MCA_ or HWLOC_");
+	expect_refusal("env=PATH=/x", "begins with PMIX_MCA_ or HWLOC_");
+	expect_refusal("env=HWLOC_A=1;LD_PRELOAD=/x", "NAME=VALUE");
+	expect_refusal("env=HWLOC_A=1;", "NAME=VALUE");
+	expect_refusal("env=;HWLOC_A=1", "NAME=VALUE");
+	expect_refusal("env=HWLOC_A;HWLOC_B=1", "NAME=VALUE");
+	expect_refusal("env=HWLOC_=1", "NAME=VALUE");
+	expect_refusal("env=HWLOC_A-B=1", "NAME=VALUE");
+	expect_refusal("share_topology=yes", "on or off");
 }
 
 static void an_unknown_option_is_named(void **state)
@@ -188,6 +224,7 @@ int main(void)
 		cmocka_unit_test(what_is_asked_of_credentials),
 		cmocka_unit_test(slurm_conf_fills_in_what_is_not_said),
 		cmocka_unit_test(plugstack_wins_over_slurm_conf),
+		cmocka_unit_test(variables_of_the_server_add_up),
 		cmocka_unit_test(an_unknown_option_is_named),
 		cmocka_unit_test(a_bad_value_is_named_with_what_is_expected),
 	};
