@@ -440,10 +440,12 @@ static void hs_finish(conn_t *conn)
 		why = err.text;
 	} else if (!peer.key) {
 		why = "its mechanism agrees on no key, and links need one";
+	} else if (wire_init(&conn->wire, peer.key,
+			     conn->role == PSEC_CLIENT ? WIRE_CLIENT
+						       : WIRE_SERVER) != 0) {
+		why = "OpenSSL gives no ChaCha20-Poly1305 here; is this "
+		      "machine in FIPS mode, or out of memory?";
 	} else {
-		wire_init(&conn->wire, peer.key,
-			  conn->role == PSEC_CLIENT ? WIRE_CLIENT
-						    : WIRE_SERVER);
 		conn->state = CONN_AWAIT_ACCEPT;
 		if (conn->role == PSEC_SERVER)
 			why = accept_client(conn, &peer);

@@ -32,8 +32,7 @@ typedef enum { WIRE_CLIENT = 1, WIRE_SERVER = 2 } wire_role_t;
 
 /* Both directions of one connection.  Wipe it with wire_wipe(). */
 typedef struct {
-	uint8_t tx_key[WIRE_KEY_LEN];
-	uint8_t rx_key[WIRE_KEY_LEN];
+	struct evp_cipher_ctx_st *tx, *rx;
 	uint64_t tx_count; /* frames sealed, frames opened so far */
 	uint64_t rx_count;
 } wire_t;
@@ -51,8 +50,12 @@ typedef enum {
 	WIRE_OK = 1
 } wire_status_t;
 
-/* Derive the keys of both directions from KEY, the handshake's. */
-void wire_init(wire_t *w, const uint8_t key[WIRE_KEY_LEN], wire_role_t role);
+/*
+ * Derive the keys of both directions from KEY, the handshake's.  0, or -1: no
+ * memory, or OpenSSL has no ChaCha20-Poly1305 (FIPS mode).
+ */
+int wire_init(wire_t *w, const uint8_t key[WIRE_KEY_LEN], wire_role_t role);
+/* Also of a W of zeros. */
 void wire_wipe(wire_t *w);
 
 /*

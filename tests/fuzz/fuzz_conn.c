@@ -148,7 +148,7 @@ static void take_key(void)
 	MUST(psec_handshake_peer(world.client.hs, &peer, NULL) == PSEC_OK);
 	if (!peer.key)
 		return;
-	wire_init(&world.wire, peer.key, WIRE_CLIENT);
+	MUST(wire_init(&world.wire, peer.key, WIRE_CLIENT) == 0);
 	world.has_key = true;
 }
 
@@ -306,6 +306,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.conn = NULL;
 	do_job(); /* one that is too late */
 	end_close(&world.client);
+	wire_wipe(&world.wire);
 	(void)close(world.fd);
 	fuzz_psec_clear();
 	return 0;

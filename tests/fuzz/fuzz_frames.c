@@ -216,8 +216,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	wire_t tx, rx;
 	int rc;
 
-	wire_init(&tx, key, WIRE_CLIENT);
-	wire_init(&rx, key, WIRE_SERVER);
+	MUST(wire_init(&tx, key, WIRE_CLIENT) == 0);
+	MUST(wire_init(&rx, key, WIRE_SERVER) == 0);
 	line.len = line.nsent = line.narrived = 0;
 	line.honest = true;
 	line.refuse = false;
@@ -227,5 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	rc = receive(&rx, cuts);
 	if (line.honest && !line.refuse)
 		MUST(rc == 0 && line.narrived == line.nsent);
+	wire_wipe(&tx);
+	wire_wipe(&rx);
 	return 0;
 }

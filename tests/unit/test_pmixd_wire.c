@@ -30,8 +30,8 @@ static int setup(void **state)
 	line_t *line = calloc(1, sizeof(*line));
 
 	assert_non_null(line);
-	wire_init(&line->client, key, WIRE_CLIENT);
-	wire_init(&line->server, key, WIRE_SERVER);
+	assert_int_equal(wire_init(&line->client, key, WIRE_CLIENT), 0);
+	assert_int_equal(wire_init(&line->server, key, WIRE_SERVER), 0);
 	assert_int_equal(reader_init(&line->reader), 0);
 	line->scratch = malloc(WIRE_PAYLOAD_MAX);
 	assert_non_null(line->scratch);
@@ -169,7 +169,8 @@ static void another_key_is_refused(void **state)
 	uint8_t buf[WIRE_OVERHEAD];
 
 	(void)wire_seal(&line->client, buf, 1, 0, NULL, 0);
-	wire_init(&line->server, other, WIRE_SERVER);
+	wire_wipe(&line->server);
+	assert_int_equal(wire_init(&line->server, other, WIRE_SERVER), 0);
 	assert_int_equal(
 		open_frame(&line->server, buf, sizeof(buf), line->scratch),
 		WIRE_BAD);
