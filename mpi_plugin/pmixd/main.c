@@ -420,6 +420,19 @@ static int set_site_variables(void)
 }
 
 /*
+ * libpmix has hwloc look at the node, of which it needs the processors only.
+ * hwloc's plugins look for graphics cards, too: by X11 at ten displays, which
+ * takes longer than all else here, and by OpenCL.  Clients that get the
+ * topology may want these.
+ */
+static int keep_hwloc_short(void)
+{
+	if (pmixd.conf.share_topology)
+		return 0;
+	return setenv("HWLOC_PLUGINS_PATH", "/nonexistent", 0);
+}
+
+/*
  * libpmix reads its parameters from the environment.  A server accepts any
  * active mechanism that a client names, so only the step's are active.
  *
@@ -428,7 +441,7 @@ static int set_site_variables(void)
  */
 static int set_environment(psec_error_t *err)
 {
-	if (set_site_variables() == 0 &&
+	if (set_site_variables() == 0 && keep_hwloc_short() == 0 &&
 	    setenv("PMIX_MCA_psec", pmixd.conf.mechs, 1) == 0 &&
 	    setenv("TMPDIR", pmixd.conf.dir, 1) == 0)
 		return 0;
