@@ -31,7 +31,8 @@
  * rate        Credentials got and validated by all ranks at the same time, for
  *             --seconds: pairs in a second ("samples":[N]).
  *
- * With --type T, cred and rate are about credentials of type T; the lines'
+ * With --type T, cred and rate are about credentials of type T, and rate of
+ * type "empty" about pairs of empty requests; the lines'
  * names are "get-T", "validate-T", "empties-T" and "rate-T".
  */
 #include "client.h"
@@ -445,11 +446,15 @@ static void bench_rate(void)
 	rate_t own = { 0, 0 };
 	int64_t start, get_us, validate_us;
 
-	one_pair(&get_us, &validate_us);
+	if (strcmp(type, "empty") != 0)
+		one_pair(&get_us, &validate_us);
 	fence_all(false);
 	start = now_us();
 	while (own.us < seconds * 1000000) {
-		one_pair(&get_us, &validate_us);
+		if (!strcmp(type, "empty"))
+			(void)(one_empty() + one_empty());
+		else
+			one_pair(&get_us, &validate_us);
 		own.pairs++;
 		own.us = now_us() - start;
 	}
