@@ -2,7 +2,8 @@
 /*
  * slurm_extra.h - what libslurm, srun and slurmstepd export and no installed
  * header declares, and where the public API differs between versions; the
- * one place for both.  Unchanged from Slurm 22.05 to 26.05 (read).
+ * one place for both.  What has no header is unchanged from Slurm 22.05 to
+ * 26.05 (read); which declaration a header has, meson.build finds out.
  */
 #ifndef SLURM_EXTRA_H
 #define SLURM_EXTRA_H
@@ -89,7 +90,7 @@ static inline int psec_signal_step(uint32_t job_id, uint32_t step_id, int sig,
 	return slurm_kill_job_step(&id, (uint16_t)sig, flags);
 #elif defined(PSEC_KILL_STEP_FLAGS)
 	return slurm_kill_job_step(job_id, step_id, (uint16_t)sig, flags);
-#else
+#elif defined(PSEC_KILL_STEP_PLAIN)
 	(void)flags;
 	return slurm_kill_job_step(job_id, step_id, (uint16_t)sig);
 #endif
