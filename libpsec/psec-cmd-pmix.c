@@ -28,6 +28,8 @@
 #define KEY_STEP    "psec.step"
 #define KEY_PROVEN  "psec.proven" /* names of keys, separated by commas */
 
+#define KEY_COUNTERS "psec.counters" /* doc/developer-guide.md */
+
 /* A request, and its answer: written by libpmix's thread, under the lock. */
 typedef struct {
 	pthread_mutex_t lock;
@@ -353,9 +355,111 @@ static psec_code_t validate(const cmd_wish_t *wish, const void *cred,
 	return rc;
 }
 
+/* -- counters ------------------------------------------------------------- */
+
+static uint64_t u64_of(const pmix_value_t *value)
+{
+	pmix_status_t rc = PMIX_SUCCESS;
+	uint64_t v = 0;
+
+	PMIX_VALUE_GET_NUMBER(rc, value, v, uint64_t);
+	return rc == PMIX_SUCCESS ? v : 0;
+}
+
+/* The causes begin as the key of all of them does. */
+static void take_counter(const pmix_info_t *info, cmd_status_t *s)
+{
+	static const char causes[] = "psec.refused.";
+	const struct {
+		const char *key;
+		uint64_t *to;
+	} numbers[] = {
+		{ KEY_JOB, &s->job },
+		{ KEY_STEP, &s->step },
+		{ "psec.made", &s->made },
+		{ "psec.accepted", &s->accepted },
+		{ "psec.refused", &s->refused },
+		{ "psec.late", &s->late },
+		{ "psec.longest_us", &s->longest_us },
+		{ "psec.strangers", &s->strangers },
+	};
+
+	take_text(info, PMIX_HOSTNAME, s->node, sizeof(s->node));
+	if (strncmp(info->key, causes, sizeof(causes) - 1) == 0)
+		cmd_status_cause(s, info->key + sizeof(causes) - 1,
+				 u64_of(&info->value));
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (PMIX_CHECK_KEY(info, numbers[i].key))
+			*numbers[i].to = u64_of(&info->value);
+	}
+}
+
+static bool take_counters(const pmix_info_t *info, size_t ninfo,
+			  cmd_status_t *status)
+{
+	const pmix_data_array_t *array;
+	const pmix_info_t *counters;
+
+	for (size_t i = 0; i < ninfo; i++) {
+		if (!PMIX_CHECK_KEY(&info[i], KEY_COUNTERS) ||
+		    info[i].value.type != PMIX_DATA_ARRAY)
+			continue;
+		array = info[i].value.data.darray;
+		if (!array || array->type != PMIX_INFO)
+			continue;
+		counters = array->array;
+		for (size_t k = 0; k < array->size; k++)
+			take_counter(&counters[k], status);
+		return true;
+	}
+	return false;
+}
+
+/* What libpmix has kept of an earlier answer is of no use. */
+static pmix_status_t query_counters(pmix_info_t **info, size_t *ninfo)
+{
+	pmix_query_t query;
+	pmix_status_t rc;
+	bool yes = true;
+
+	PMIX_QUERY_CONSTRUCT(&query);
+	PMIX_ARGV_APPEND(rc, query.keys, KEY_COUNTERS);
+	if (rc == PMIX_SUCCESS) {
+		PMIX_INFO_CREATE(query.qualifiers, 1);
+		query.nqual = 1;
+		PMIX_INFO_LOAD(&query.qualifiers[0], PMIX_QUERY_REFRESH_CACHE,
+			       &yes, PMIX_BOOL);
+		rc = PMIx_Query_info(&query, 1, info, ninfo);
+	}
+	PMIX_QUERY_DESTRUCT(&query);
+	return rc;
+}
+
+static psec_code_t status(cmd_status_t *status, psec_error_t *err)
+{
+	psec_code_t code = connect_server(err);
+	pmix_info_t *info = NULL;
+	size_t ninfo = 0;
+	pmix_status_t rc;
+
+	if (code)
+		return code;
+	rc = query_counters(&info, &ninfo);
+	if (rc != PMIX_SUCCESS || !take_counters(info, ninfo, status))
+		code = psec_fail(err, CMD_ABSENT,
+				 "the PMIx server of this step does not count "
+				 "credentials (%s): it is another plugin's",
+				 PMIx_Error_string(rc));
+	if (info)
+		PMIX_INFO_FREE(info, ninfo);
+	(void)PMIx_Finalize(NULL, 0);
+	return code;
+}
+
 extern const cmd_pmix_t psec_cmd_pmix;
 __attribute__((visibility("default"))) const cmd_pmix_t psec_cmd_pmix = {
 	.interface = CMD_PMIX_INTERFACE,
 	.get = get,
 	.validate = validate,
+	.status = status,
 };

@@ -8,8 +8,9 @@
 #define PSEC_CMD_PMIX_H
 
 #include "psec-cmd-facts.h"
+#include "psec-cmd-status.h"
 
-#define CMD_PMIX_INTERFACE 1
+#define CMD_PMIX_INTERFACE 2
 #define CMD_PMIX_SYMBOL	   "psec_cmd_pmix"
 
 /* No server answers requests of this kind; the sentence says why.  Never an
@@ -36,6 +37,8 @@ typedef struct {
 	psec_code_t (*validate)(const cmd_wish_t *wish, const void *cred,
 				size_t len, cmd_facts_t *facts,
 				psec_error_t *err);
+	/* STATUS is all zero. */
+	psec_code_t (*status)(cmd_status_t *status, psec_error_t *err);
 } cmd_pmix_t;
 
 #endif

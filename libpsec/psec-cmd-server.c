@@ -72,3 +72,12 @@ psec_code_t cmd_server_validate(const cmd_wish_t *wish, const void *cred,
 		return CMD_ABSENT;
 	return module->validate(wish, cred, len, facts, err);
 }
+
+psec_code_t cmd_server_status(cmd_status_t *status, psec_error_t *err)
+{
+	const cmd_pmix_t *module = load(err);
+
+	if (!module)
+		return CMD_ABSENT;
+	return module->status(status, err);
+}

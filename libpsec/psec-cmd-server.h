@@ -17,5 +17,6 @@ psec_code_t cmd_server_get(const cmd_wish_t *wish, void **cred, size_t *len,
 psec_code_t cmd_server_validate(const cmd_wish_t *wish, const void *cred,
 				size_t len, cmd_facts_t *facts,
 				psec_error_t *err);
+psec_code_t cmd_server_status(cmd_status_t *status, psec_error_t *err);
 
 #endif

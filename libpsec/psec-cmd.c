@@ -34,6 +34,10 @@ static const cmd_t commands[] = {
 	  "who\n"
 	  "tries",
 	  cmd_handshake },
+	{ "status", "[JOB.STEP]",
+	  "tell what a step's server on this node has done with credentials,\n"
+	  "by default that of the step of this task",
+	  cmd_status },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -41,6 +41,7 @@ int cmd_select(const cmd_t *cmd, int argc, char **argv);
 int cmd_get(const cmd_t *cmd, int argc, char **argv);
 int cmd_validate(const cmd_t *cmd, int argc, char **argv);
 int cmd_handshake(const cmd_t *cmd, int argc, char **argv);
+int cmd_status(const cmd_t *cmd, int argc, char **argv);
 
 /* psec_strcode(), and the names of the statuses above. */
 const char *cmd_strcode(psec_code_t code);

@@ -42,6 +42,15 @@ pmix_status_t cred_cause_status(cred_cause_t cause)
 	return causes[cause < CRED_CAUSES ? cause : CRED_FAILED].status;
 }
 
+const char *cred_cause_key(cred_cause_t cause, char out[CRED_CAUSE_KEY_MAX])
+{
+	(void)snprintf(out, CRED_CAUSE_KEY_MAX, "%s", cred_cause_name(cause));
+	for (char *p = out; *p; p++)
+		if (*p == ' ')
+			*p = '-';
+	return out;
+}
+
 cred_cause_t cred_fail(cred_error_t *err, cred_cause_t cause, const char *fmt,
 		       ...)
 {

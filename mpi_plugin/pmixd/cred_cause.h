@@ -45,6 +45,10 @@ typedef struct {
 const char *cred_cause_name(cred_cause_t cause);
 pmix_status_t cred_cause_status(cred_cause_t cause);
 
+/* Its name as a word, "not-for-you", in OUT, which is returned. */
+#define CRED_CAUSE_KEY_MAX 32
+const char *cred_cause_key(cred_cause_t cause, char out[CRED_CAUSE_KEY_MAX]);
+
 /* Write a sentence.  Returns CAUSE, so that callers fail in one statement. */
 cred_cause_t cred_fail(cred_error_t *err, cred_cause_t cause, const char *fmt,
 		       ...) __attribute__((format(printf, 3, 4)));

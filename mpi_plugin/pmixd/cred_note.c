@@ -94,14 +94,12 @@ static void list_causes(const cred_counters_t *c, char *out, size_t size)
 		(void)snprintf(out + used, size - used, ")");
 }
 
-/* How many requests were refused; *ALL counts the others, too. */
-static uint64_t refusals(const cred_counters_t *c, uint64_t *all)
+uint64_t cred_counters_refused(const cred_counters_t *c)
 {
 	uint64_t refused = 0;
 
 	for (int i = CRED_OK + 1; i < CRED_CAUSES; i++)
 		refused += c->refused[i];
-	*all = c->made + c->accepted + refused;
 	return refused;
 }
 
@@ -110,7 +108,8 @@ void cred_note_end(void)
 	static uint64_t told; /* requests in the last line; by LOCK */
 	cred_counters_t c = cred_counters();
 	char causes[512];
-	uint64_t all, refused = refusals(&c, &all);
+	uint64_t refused = cred_counters_refused(&c);
+	uint64_t all = c.made + c.accepted + refused;
 	bool changed;
 
 	pthread_mutex_lock(&lock);

@@ -46,6 +46,9 @@ typedef struct {
 
 cred_counters_t cred_counters(void);
 
+/* Of all causes. */
+uint64_t cred_counters_refused(const cred_counters_t *c);
+
 /*
  * One line in the log that sums up, if there was a request since the last
  * one.  Called when the last local rank finalises, since this process may be

@@ -31,7 +31,7 @@
 
 /* Only libpmix's one listening thread gets here. */
 static lograte_t rate;
-static unsigned long refused;
+static atomic_ulong refused;
 static atomic_bool in_use;
 
 /* Where door_test() comes from, in network order; 0: it does not. */
@@ -44,6 +44,11 @@ bool door_in_use(void)
 	return atomic_load(&in_use);
 }
 
+unsigned long door_refused(void)
+{
+	return atomic_load(&refused);
+}
+
 /* glibc's prototype takes any kind of address under _GNU_SOURCE. */
 #ifndef __GLIBC__
 #define __SOCKADDR_ARG struct sockaddr *restrict
@@ -51,12 +56,13 @@ bool door_in_use(void)
 
 static void refuse(int fd, const char *who)
 {
+	unsigned long n = atomic_fetch_add(&refused, 1) + 1;
+
 	close(fd);
-	refused++;
 	if (lograte_ok(&rate, "connections were refused"))
 		plog_info("a connection to the PMIx server was refused: %s "
 			  "(%lu in all)",
-			  who, refused);
+			  who, n);
 }
 
 typedef union {

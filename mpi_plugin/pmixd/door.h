@@ -12,6 +12,9 @@
  */
 bool door_in_use(void);
 
+/* How many connections were refused.  Any thread. */
+unsigned long door_refused(void);
+
 /*
  * Connect to libpmix's listener, of which URI (the value of a task's
  * PMIX_SERVER_URI...) tells the address, and see whether that comes through

@@ -36,8 +36,10 @@
 #include "notice.h"
 #include "nspace.h"
 #include "pmixd.h"
+#include "status.h"
 #include "tasks.h"
 
+#define WIRE_SOCKET  "wire" /* in the step directory, for invitations */
 #define LINK_WORKERS 4
 #define CRED_WORKERS 4
 #define MAX_QUEUED   4096
@@ -220,28 +222,45 @@ static int open_psec(psec_error_t *err)
 			 last.text);
 }
 
-static int open_wire(char *path, size_t size, psec_error_t *err)
+/* Listen on the socket NAME in the step directory, where we are. */
+static int listen_on(const char *name, psec_error_t *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if ((size_t)snprintf(path, size, "%s/wire", pmixd.conf.dir) >=
-	    sizeof(addr.sun_path))
-		return error_set(err, PSEC_ERR_ARG,
-				 "the path %s is too long for a socket; set a "
-				 "shorter stepdir= in plugstack.conf",
-				 path);
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", name);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
 	    listen(fd, 64) != 0) {
-		error_set(err, PSEC_ERR_IO, "cannot listen on %s: %s", path,
-			  strerror(errno));
+		error_set(err, PSEC_ERR_IO, "cannot listen on %s/%s: %s",
+			  pmixd.conf.dir, name, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return -1;
 	}
 	return fd;
+}
+
+/* PATH is what slurmd will connect to. */
+static int open_wire(char *path, size_t size, psec_error_t *err)
+{
+	if ((size_t)snprintf(path, size, "%s/" WIRE_SOCKET, pmixd.conf.dir) >=
+	    sizeof(((struct sockaddr_un *)0)->sun_path))
+		return error_set(err, PSEC_ERR_ARG,
+				 "the path %s is too long for a socket; set a "
+				 "shorter stepdir= in plugstack.conf",
+				 path);
+	return listen_on(WIRE_SOCKET, err);
+}
+
+static int open_status(psec_error_t *err)
+{
+	int fd = listen_on(STATUS_SOCKET, err);
+
+	if (fd < 0)
+		return -1;
+	if (status_start(fd) != 0)
+		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
+	return 0;
 }
 
 /* With the lock held, so that no message comes before it is expected. */
@@ -275,8 +294,9 @@ static const char *const *other_wires(const char *own, psec_error_t *err)
 		by_app[i] = own;
 		if (apps->list[i].job_id == pmixd.conf.job_id)
 			continue;
-		if (asprintf(&path, "%.*s/%u.%u/wire", base, pmixd.conf.dir,
-			     apps->list[i].job_id, pmixd.conf.step_id) < 0)
+		if (asprintf(&path, "%.*s/%u.%u/" WIRE_SOCKET, base,
+			     pmixd.conf.dir, apps->list[i].job_id,
+			     pmixd.conf.step_id) < 0)
 			goto fail;
 		by_app[i] = path;
 	}
@@ -505,7 +525,7 @@ static int start(psec_error_t *err)
 	if (sodium_init() < 0)
 		return error_set(err, PSEC_ERR_IO, "libsodium cannot start");
 	if (open_psec(err) != 0 || set_environment(err) != 0 ||
-	    start_threads(err) != 0)
+	    start_threads(err) != 0 || open_status(err) != 0)
 		return -1;
 	if (pmixd.conf.nnodes == 1)
 		start_alone();
@@ -564,7 +584,8 @@ static void leave(void)
 		links_goodbye(pmixd.links);
 	pthread_mutex_unlock(&pmixd.lock);
 	if (pmixd.links)
-		unlink("wire");
+		unlink(WIRE_SOCKET);
+	unlink(STATUS_SOCKET);
 	PMIx_server_finalize();
 }
 

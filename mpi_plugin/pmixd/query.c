@@ -6,6 +6,7 @@
 
 #include "cred_cause.h"
 #include "cred_note.h"
+#include "door.h"
 #include "infolist.h"
 #include "pmixd.h"
 #include "progress.h"
@@ -27,13 +28,10 @@ static void put_u64(infolist_t *l, const char *key, uint64_t value)
 /* "psec.refused.not-for-you" for CRED_NOT_FOR_YOU. */
 static void put_refused(infolist_t *l, cred_cause_t cause, uint64_t value)
 {
-	char key[PMIX_MAX_KEYLEN];
+	char key[PMIX_MAX_KEYLEN], word[CRED_CAUSE_KEY_MAX];
 
 	(void)snprintf(key, sizeof(key), "psec.refused.%s",
-		       cred_cause_name(cause));
-	for (char *p = key; *p; p++)
-		if (*p == ' ')
-			*p = '-';
+		       cred_cause_key(cause, word));
 	put_u64(l, key, value);
 }
 
@@ -42,7 +40,6 @@ static void put_counters(infolist_t *l)
 {
 	const cred_counters_t c = cred_counters();
 	infolist_t inner = infolist_new();
-	uint64_t refused = 0;
 
 	infolist_string(&inner, PMIX_HOSTNAME,
 			pmixd_node_name(pmixd.conf.node));
@@ -50,14 +47,13 @@ static void put_counters(infolist_t *l)
 	infolist_u32(&inner, "psec.step", pmixd.conf.step_id);
 	put_u64(&inner, "psec.made", c.made);
 	put_u64(&inner, "psec.accepted", c.accepted);
-	for (int i = CRED_OK + 1; i < CRED_CAUSES; i++)
-		refused += c.refused[i];
-	put_u64(&inner, "psec.refused", refused);
+	put_u64(&inner, "psec.refused", cred_counters_refused(&c));
 	for (int i = CRED_OK + 1; i < CRED_CAUSES; i++)
 		if (c.refused[i])
 			put_refused(&inner, (cred_cause_t)i, c.refused[i]);
 	put_u64(&inner, "psec.late", c.late);
 	put_u64(&inner, "psec.longest_us", (uint64_t)c.longest_us);
+	put_u64(&inner, "psec.strangers", door_refused());
 	infolist_array(l, PSEC_KEY_COUNTERS, &inner);
 }
 

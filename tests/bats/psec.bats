@@ -548,6 +548,109 @@ made() {
     [[ $(jq -r .source <<< "$output" | xargs) == 'server server server server' ]]
 }
 
+# --- status ------------------------------------------------------------------
+
+# counted FILTER: of the JSON in the output, from the first to the last node.
+counted() {
+    grep '^{' <<< "$output" | jq -rs "sort_by(.node) | .[] | $1" | xargs
+}
+
+@test "status: in a task, what the server of its step on its node has done" {
+    succeeds in_step --mpi=pmix -N2 --ntasks-per-node=1 -- '
+        $psec status --json | jq -c .made
+        $psec get > cred.$PMIX_RANK
+        if [ $PMIX_RANK = 0 ]; then
+            $psec validate cred.0 > /dev/null
+            $psec validate cred.0 2> /dev/null
+        fi
+        $psec status --json'
+    [[ $(grep -c '^0$' <<< "$output") == 2 ]]
+    [[ $(counted '"\(.node) \(.step) \(.made) \(.accepted) \(.refused) \(.causes)"') == 'n0 0 1 1 1 {replayed:1} n1 0 1 0 0 {}' ]]
+    has '.job > 0 and .longest_us > 0 and .late == 0 and .strangers == 0'
+    succeeds in_step --mpi=pmix -N1 -n1 -w n1 -- '$psec get > /dev/null; $psec status'
+    says 'on node n1'
+    [[ $output =~ made\ +1 && $output =~ accepted\ +0 ]]
+}
+
+@test "status: outside of it, its user and root are told, and nobody else" {
+    local job step
+    step_begin -N2 --ntasks-per-node=2 sh -c "cd work; ../bin/c-cred --mode ring > /dev/null; : > up.\$PMIX_RANK
+        for i in \$(seq 300); do test -e over && exit 0; sleep 0.1; done"
+    for job in 0 1 2 3; do
+        wait_for 20 test -e "$shared/work/up.$job"
+    done
+    step=$(on n0 ls /run/psec)
+    job=${step%.*}
+    # A connection that is turned away is counted.
+    port=$(on n1 ss -Hltnp | sed -n 's/.*127\.0\.0\.1:\([0-9]*\) .*psec-pmixd.*/\1/p')
+    refuses cluster_exec --user psecbob --node n1 -- timeout 5 bash -c "exec 3<> /dev/tcp/127.0.0.1/$port && read -r -u 3"
+
+    # From another step, on each node of the job.
+    succeeds srun_as psecalice --mpi=none "--jobid=$job" --overlap -N2 -n2 "$psec" status --json "$step"
+    [[ $(counted '"\(.job).\(.step) \(.node) \(.made) \(.accepted) \(.refused) \(.strangers)"') == "$step n0 2 2 0 0 $step n1 2 2 0 1" ]]
+    succeeds as root n0 status "$step"
+    says "step $step on node n0"
+    ends 10 as psecbob n0 status "$step"
+    says "step $step is of uid $alice: only that user and root may ask its server"
+    : > "$shared/work/over"
+    step_end
+    (( status == 0 ))
+    leaves_nothing
+    ends 4 as psecalice n0 status --json "$step"
+    has '.error.code == "unavailable"'
+    says "step $step has no PMIx server of ours on this node"
+}
+
+@test "status: what lies in a step directory is looked at with its owner's rights" {
+    local dir=/run/psec-try
+    on n0 sh -c 'mkdir -p "$1/5.0" && chown psecalice: "$1/5.0"' sh "$dir"
+    ask() {
+        on n0 "$psec" status --stepdir "$dir" "$@"
+    }
+    ends 4 ask 5.0
+    # Root's own socket, reached through a link: the user could not open it.
+    on n0 python3 -c 'import socket, os, time
+s = socket.socket(socket.AF_UNIX); s.bind("/run/root.sock"); os.chmod("/run/root.sock", 0o600); s.listen(1); time.sleep(20)' &
+    wait_for 10 on n0 test -S /run/root.sock
+    cluster_exec --user psecalice --node n0 -- ln -s /run/root.sock "$dir/5.0/status"
+    ends 4 ask 5.0
+    says 'Permission denied'
+    # Open to everybody, it still is another user's.
+    on n0 chmod 666 /run/root.sock
+    ends 4 ask 5.0
+    says "its socket is another user's"
+    kill $! 2> /dev/null || :
+    wait $! || :
+    on n0 rm -f /run/root.sock
+    # A directory that is a link is not entered.
+    on n0 ln -s 5.0 "$dir/6.0"
+    ends 4 ask 6.0
+    says 'Not a directory'
+    # A server that says nothing, or no JSON.
+    cluster_exec --user psecalice --node n0 -- sh -c 'rm "$1/5.0/status"; exec python3 -c "import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1)
+a = s.accept()[0]; a.send(b\"\\x1b[2J{}\"); a.close()
+b = s.accept()[0]; time.sleep(20)" "$1/5.0/status"' sh "$dir" &
+    wait_for 10 on n0 test -S "$dir/5.0/status"
+    ends 4 ask 5.0
+    says 'what it says cannot be read'
+    ends 14 ask --timeout 1 5.0
+    says 'has not answered within 1 s'
+    kill $! 2> /dev/null || :
+    wait $! || :
+    on n0 rm -rf "$dir"
+}
+
+@test "status: a server that is not ours counts nothing" {
+    local stock
+    stock=$(srun_as psecalice --mpi=list 2>&1 | grep -o 'pmix_v[0-9]*' | head -n 1)
+    ends 4 in_step --mpi="$stock" -N1 -n1 -w n0 -- '$psec status --json'
+    has '.error.code == "unavailable"'
+    says "it is another plugin's"
+    ends 64 as psecalice n0 status
+    says 'name a step, such as 12.0'
+}
+
 # --- handshake ---------------------------------------------------------------
 
 # listen NODE OPTION...: psec handshake --listen there, as root, in the background.
@@ -698,6 +801,12 @@ get --output=
 validate a b
 validate --local --server
 validate --expect-uid
+status
+status 12
+status 12.0.1
+status ../12.0
+status 12.0 12.1
+status --stepdir relative 12.0
 handshake
 handshake --connect unix:/x --listen unix:/y
 handshake --connect nothing
@@ -718,7 +827,7 @@ END
     succeeds "$psec" --version
     [[ $output =~ ^psec\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
     succeeds "$psec" --help
-    for command in list select get validate handshake; do
+    for command in list select get validate handshake status; do
         says "  $command "
         "$psec" "$command" --help > "$BATS_TEST_TMPDIR/$command"
         while read -r option; do
@@ -734,9 +843,9 @@ END
             _psec psec "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
             echo "${COMPREPLY[*]}"' "$(readlink -f -- "$PSEC_INSTALL")/share/bash-completion/completions/psec" "$@"
     }
-    [[ $(completes '') == 'list select get validate handshake --help --version' ]]
+    [[ $(completes '') == 'list select get validate handshake status --help --version' ]]
     [[ $(completes h) == handshake ]]
-    for command in list select get validate handshake; do
+    for command in list select get validate handshake status; do
         [[ $(completes "$command" --) == "$(sed -n 's/^  \(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p' "$BATS_TEST_TMPDIR/$command" | xargs)" ]]
     done
     [[ $(completes list --mechanisms m) == munge ]]
