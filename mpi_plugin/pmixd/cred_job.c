@@ -56,7 +56,9 @@ cred_cause_t cred_job_judge(const job_query_t *q, cred_facts_t *facts,
 {
 	switch (q->word) {
 	case JOB_CONFIRMED:
-		facts->proven |= CRED_PROVES_JOB;
+		/* The job is that uid's; is the credential? */
+		if (facts->proven & CRED_PROVES_UID)
+			facts->proven |= CRED_PROVES_JOB;
 		break;
 	case JOB_REFUSED:
 		return cred_fail(err, CRED_JOB_GONE, "%s", q->why);

@@ -188,42 +188,94 @@ void mode_soak(const cred_mode_t *mode)
 #define BASE_USES 1000 /* of one genuine credential, before it expires */
 #define ROOM	  128
 
-/* Whatever is done to a credential, it is refused, and the next one works. */
+/* More than what the server knows by itself. */
+static bool proves_something(const cred_t *answer)
+{
+	const pmix_info_t *proven =
+		info_find(answer->info, answer->ninfo, "psec.proven");
+
+	return !proven || proven->value.type != PMIX_STRING ||
+	       strcmp(proven->value.data.string,
+		      PMIX_CRED_TYPE ",psec.job_confirmed") != 0;
+}
+
+/* Of --types none: to be accepted is no harm, if nothing is proven by it. */
+static bool is_accepted(const cred_mode_t *mode, const cred_t *answer)
+{
+	return answer->status == PMIX_SUCCESS &&
+	       (strcmp(mode->types, "none") != 0 || proves_something(answer));
+}
+
+/* PMIX_INFO_DESTRUCT looks at its argument more than once. */
+static void free_directives(pmix_info_t *dirs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		PMIX_INFO_DESTRUCT(&dirs[i]);
+}
+
+static void validate_mutation(const cred_mode_t *mode, long i, uint8_t *buf,
+			      size_t len)
+{
+	pmix_info_t dirs[4];
+	size_t n = mode_directives(mode, dirs);
+	cred_t answer;
+
+	client_doing("validating mutation %ld", i);
+	(void)cred_validate(&answer, buf, len, dirs, n);
+	if (is_accepted(mode, &answer))
+		client_fail("mutation %ld was accepted: %.*s", i, (int)len,
+			    (char *)buf);
+	if (answer.status != PMIX_SUCCESS &&
+	    answer.status != PMIX_ERR_INVALID_CRED &&
+	    answer.status != PMIX_ERR_NOT_SUPPORTED &&
+	    (answer.status != PMIX_ERR_NO_PERMISSIONS ||
+	     strcmp(mode->types, "none") != 0))
+		client_wrong("mutation %ld gave %s", i,
+			     status_text(answer.status));
+	cred_clear(&answer);
+	free_directives(dirs, n);
+}
+
+/* A new genuine one; the one before was valid until now. */
+static void renew(const cred_mode_t *mode, cred_t *cred)
+{
+	pmix_info_t dirs[4];
+	size_t n = mode_directives(mode, dirs);
+
+	if (cred->blob && !n)
+		must_be_valid(mode, cred, "the genuine one");
+	cred_clear(cred);
+	client_doing("getting a credential to mutate");
+	client_check(cred_get(cred, dirs, n), "PMIx_Get_credential_nb");
+	free_directives(dirs, n);
+}
+
+/*
+ * Whatever is done to a credential, it is refused, and the next one works.
+ * With --types: of that type.
+ */
 void mode_mutate(const cred_mode_t *mode)
 {
 	static uint8_t buf[64 * 1024 + ROOM];
 	uint64_t state = (uint64_t)client_rank() + 1;
 	long n = mode_number(mode), i, tried = 0;
-	cred_t cred = { 0 }, answer;
+	cred_t cred = { 0 };
 	size_t len;
 
-	for (i = 0; i < n; i++) {
-		if (i % BASE_USES == 0) {
-			if (i)
-				must_be_valid(mode, &cred, "the genuine one");
-			cred_clear(&cred);
-			own_credential(&cred);
-			if (cred.len > sizeof(buf) - ROOM)
-				client_fail("a credential of %zu bytes",
-					    cred.len);
-		}
+	for (i = 0; tried < n; i++) {
+		if (i % BASE_USES == 0)
+			renew(mode, &cred);
+		if (cred.len > sizeof(buf) - ROOM)
+			client_fail("a credential of %zu bytes", cred.len);
 		memcpy(buf, cred.blob, cred.len);
 		len = mutate(buf, cred.len, cred.len + ROOM, &state);
 		if (len == cred.len && memcmp(buf, cred.blob, len) == 0)
 			continue;
-		client_doing("validating mutation %ld", i);
-		(void)cred_validate(&answer, buf, len, NULL, 0);
+		validate_mutation(mode, i, buf, len);
 		tried++;
-		if (answer.status == PMIX_SUCCESS)
-			client_fail("mutation %ld was accepted: %.*s", i,
-				    (int)len, (char *)buf);
-		if (answer.status != PMIX_ERR_INVALID_CRED &&
-		    answer.status != PMIX_ERR_NOT_SUPPORTED)
-			client_wrong("mutation %ld gave %s", i,
-				     status_text(answer.status));
-		cred_clear(&answer);
 	}
-	must_be_valid(mode, &cred, "the genuine one");
+	renew(mode, &cred);
 	cred_clear(&cred);
+	still_works(mode);
 	(void)printf("{\"rank\":%u,\"mutations\":%ld}\n", client_rank(), tried);
 }
