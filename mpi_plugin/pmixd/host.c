@@ -14,6 +14,8 @@
 #include "log.h"
 #include "pmixd.h"
 #include "progress.h"
+#include "publish.h"
+#include "publish_net.h"
 #include "query.h"
 
 #define DRAIN_MS      1500 /* libpmix's client waits for 2 s */
@@ -85,6 +87,7 @@ static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 
 	plog_debug2("rank %u finalised", proc->rank);
 	pthread_mutex_lock(&pmixd.lock);
+	publish_net_ended(proc->rank);
 	/* From then on this node may end at any time, in good order. */
 	if (++pmixd.finalized == pmixd.conf.nlocal && pmixd.links) {
 		later = cbfunc && finalize_last(cbfunc, cbdata);
@@ -108,5 +111,8 @@ pmix_server_module_t host_module = {
 	.direct_modex = dmodex_upcall,
 	.get_credential = credential_get_upcall,
 	.validate_credential = credential_validate_upcall,
+	.publish = publish_upcall,
+	.lookup = lookup_upcall,
+	.unpublish = unpublish_upcall,
 	.query = query_upcall,
 };

@@ -36,6 +36,7 @@
 #include "notice.h"
 #include "nspace.h"
 #include "pmixd.h"
+#include "publish_net.h"
 #include "status.h"
 #include "tasks.h"
 
@@ -263,19 +264,28 @@ static int open_status(psec_error_t *err)
 	return 0;
 }
 
-/* With the lock held, so that no message comes before it is expected. */
-static void start_key(void)
+/*
+ * The services, with the lock held, so that no message comes before it is
+ * expected.
+ */
+static int start_services(psec_error_t *err)
 {
 	if (pmixd.key)
 		step_key_start(pmixd.key, pmixd.links, pmixd.conf.node,
 			       pmixd.conf.nnodes);
+	if (!publish_net_init())
+		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
+	return 0;
 }
 
-static void start_alone(void)
+static int start_alone(psec_error_t *err)
 {
+	int rv;
+
 	pthread_mutex_lock(&pmixd.lock);
-	start_key();
+	rv = start_services(err);
 	pthread_mutex_unlock(&pmixd.lock);
+	return rv;
 }
 
 /*
@@ -338,6 +348,7 @@ static int start_links(psec_error_t *err)
 		.timeout_ms = pmixd.conf.timeout_s * 1000,
 	};
 	size_t n;
+	int rv = 0;
 
 	if (!psec_list_has(pmixd.conf.mechs, LINK_MECH))
 		return error_set(err, PSEC_ERR_NO_MECH,
@@ -358,19 +369,19 @@ static int start_links(psec_error_t *err)
 	if (pmixd.coll) {
 		dmodex_init();
 		notice_init();
-		start_key();
+		rv = start_services(err);
 		n = coll_partners(cfg.node, cfg.nnodes, partners,
 				  sizeof(partners) / sizeof(partners[0]));
 		links_connect(pmixd.links, partners, n);
 	}
 	pthread_mutex_unlock(&pmixd.lock);
 	if (!pmixd.coll)
-		return error_set(err, PSEC_ERR_IO,
-				 "the links to the step's other nodes cannot "
-				 "be set up on node %s; psec-pmixd's lines in "
-				 "its slurmd log say why",
-				 pmixd_node_name(cfg.node));
-	return 0;
+		rv = error_set(err, PSEC_ERR_IO,
+			       "the links to the step's other nodes cannot "
+			       "be set up on node %s; psec-pmixd's lines in "
+			       "its slurmd log say why",
+			       pmixd_node_name(cfg.node));
+	return rv;
 }
 
 static void *loop_main(void *arg)
@@ -527,9 +538,7 @@ static int start(psec_error_t *err)
 	if (open_psec(err) != 0 || set_environment(err) != 0 ||
 	    start_threads(err) != 0 || open_status(err) != 0)
 		return -1;
-	if (pmixd.conf.nnodes == 1)
-		start_alone();
-	else if (start_links(err) != 0)
+	if ((pmixd.conf.nnodes == 1 ? start_alone(err) : start_links(err)) != 0)
 		return -1;
 	if (start_pmix(err) != 0 || check_door(err) != 0)
 		return -1;
