@@ -10,6 +10,7 @@
 #include "deadline.h"
 #include "dmodex.h"
 #include "fence.h"
+#include "group.h"
 #include "host.h"
 #include "log.h"
 #include "pmixd.h"
@@ -115,4 +116,5 @@ pmix_server_module_t host_module = {
 	.lookup = lookup_upcall,
 	.unpublish = unpublish_upcall,
 	.query = query_upcall,
+	.group = group_upcall,
 };
