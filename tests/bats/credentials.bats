@@ -338,11 +338,11 @@ SCRIPT
     refuses srun_as psecalice --uid=0 --mpi=pmix -n1 true
 }
 
-# begin_bait: a step of alice's whose ranks have not connected yet; its
-# variables are in bait.env.RANK for everybody to read.
+# begin_bait [OPTION]...: a step of alice's whose ranks have not connected yet;
+# its variables are in bait.env.RANK for everybody to read.
 begin_bait() {
     rm -f -- "$(cluster_dir)"/shared/bait.*
-    step_begin -N1 -n2 -w n0 sh -c 'env | grep ^PMIX > bait.new.$PMIX_RANK
+    step_begin "$@" -N1 -n2 -w n0 sh -c 'env | grep ^PMIX > bait.new.$PMIX_RANK
         mv bait.new.$PMIX_RANK bait.env.$PMIX_RANK
         for i in $(seq 500); do test -e bait.over && exit 0; sleep 0.1; done; exit 1'
     wait_for 20 test -e "$(cluster_dir)/shared/bait.env.1"
@@ -388,11 +388,27 @@ bait() {
     local mode n=0
     for mode in native none munge,native native,none; do
         bait psecbob "bait.liar.$(( ++n ))" "PMIX_SECURITY_MODE=$mode" "PMIX_MCA_psec=$mode" \
-            LD_PRELOAD="$(cluster_dir)/shared/bin/liar.so" FORGE_UID="$(id -u psecalice)"
+            LD_PRELOAD="$(cluster_dir)/shared/bin/liar.so" FORGE_UID="$(id -u psecalice)" FORGE_GID="$(id -g psecalice)"
         (( status != 0 ))
         [[ $output != *'init: SUCCESS'* ]]
     done
     end_bait
+}
+
+# That the attack is a real one.
+@test "Slurm's own plugin lets a process in that lies about its uid" {
+    local stock
+    stock=$(srun_as psecalice --mpi=list 2>&1 | grep -o 'pmix_v[0-9]*' | head -n 1)
+    begin_bait --mpi="$stock"
+    bait psecbob bait.liar PMIX_SECURITY_MODE=native PMIX_MCA_psec=native \
+        LD_PRELOAD="$(cluster_dir)/shared/bin/liar.so" FORGE_UID="$(id -u psecalice)" FORGE_GID="$(id -g psecalice)"
+    says 'init: SUCCESS'
+    # It has no credentials to give away.
+    says 'get: NOT-SUPPORTED'
+    : > "$(cluster_dir)/shared/bait.over"
+    step_end
+    # Its slurmstepd may wait for the liar for ever.
+    wait_for 5 nothing_left || on n0 pkill -KILL -x slurmstepd
 }
 
 @test "another user cannot read a step's credentials on their way" {

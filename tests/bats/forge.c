@@ -17,31 +17,31 @@
 
 #ifdef PRELOAD
 
-static unsigned lie(void)
+static unsigned lie(const char *name)
 {
-	const char *text = getenv("FORGE_UID");
+	const char *text = getenv(name);
 
 	return text ? (unsigned)strtoul(text, NULL, 10) : 0;
 }
 
 uid_t getuid(void)
 {
-	return lie();
+	return lie("FORGE_UID");
 }
 
 uid_t geteuid(void)
 {
-	return lie();
+	return lie("FORGE_UID");
 }
 
 gid_t getgid(void)
 {
-	return lie();
+	return lie("FORGE_GID");
 }
 
 gid_t getegid(void)
 {
-	return lie();
+	return lie("FORGE_GID");
 }
 
 #else
