@@ -46,6 +46,9 @@ EXPORT const uint32_t plugin_version = SLURM_VERSION_NUMBER;
 /* srun tells slurmd which plugin it used; Slurm's own are 101 to 107. */
 EXPORT const uint32_t plugin_id = 0x70736563;
 
+/* For psec-check(8), which reads it in the file. */
+static const char build_note[] __attribute__((used)) = PSEC_BUILD_NOTE;
+
 /* The one process context, of slurmstepd. */
 static struct {
 	server_t *server;   /* slurmstepd */

@@ -18,6 +18,7 @@
 #include <slurm/slurm.h>
 #include <slurm/spank.h>
 
+#include "config.h"
 #include "mode.h"
 #include "options.h"
 #include "psec.h"
@@ -25,6 +26,9 @@
 #include "step.h"
 
 SPANK_PLUGIN(psec, 1)
+
+/* For psec-check(8), which reads it in the file. */
+static const char build_note[] __attribute__((used)) = PSEC_BUILD_NOTE;
 
 #define COMMAND_MAX (64 * 1024) /* bytes; a longer one is not told */
 

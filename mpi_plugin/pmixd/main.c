@@ -24,6 +24,7 @@
 
 #include "abort.h"
 #include "clock.h"
+#include "config.h"
 #include "control.h"
 #include "cred_note.h"
 #include "deadline.h"
@@ -598,10 +599,25 @@ static void leave(void)
 	PMIx_server_finalize();
 }
 
-int main(void)
+/* For psec-check(8) and people; whoever asks, nothing is started. */
+static int show_version(void)
+{
+	int rc = printf("psec-pmixd %s\ncontrol %u\nslurm %s\n"
+			"libpmix %s\nbuilt with libpmix %d.%d.%d\n",
+			PSEC_VERSION, CTL_VERSION, PSEC_SLURM_VERSION,
+			PMIx_Get_version(), (int)PMIX_VERSION_MAJOR,
+			(int)PMIX_VERSION_MINOR, (int)PMIX_VERSION_RELEASE);
+
+	return rc < 0 || fflush(stdout) != 0;
+}
+
+int main(int argc, char **argv)
 {
 	int64_t begun_ms = clock_ms();
 	psec_error_t err;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return show_version();
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(077);
