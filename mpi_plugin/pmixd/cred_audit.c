@@ -57,7 +57,7 @@ static share_t *take_share(const pmix_proc_t *proc, uint64_t *skipped)
 	if (!shares)
 		shares = calloc((size_t)pmixd.conf.nlocal + 1, sizeof(*shares));
 	if (shares) {
-		share = &shares[pmixd_local_of(proc->rank)];
+		share = &shares[pmixd_local_of(proc)];
 		*skipped = share->skipped;
 		if (take(share)) {
 			share->skipped = 0;

@@ -26,7 +26,7 @@ static bool may_write(const pmix_proc_t *proc)
 	if (!rates)
 		rates = calloc((size_t)pmixd.conf.nlocal + 1, sizeof(*rates));
 	if (rates)
-		ok = lograte_ok(&rates[pmixd_local_of(proc->rank)],
+		ok = lograte_ok(&rates[pmixd_local_of(proc)],
 				"credentials were refused");
 	pthread_mutex_unlock(&lock);
 	return ok;

@@ -275,7 +275,7 @@ static bool post(cred_request_t *r, cred_pace_t pace)
 	/* Each local rank has a lane; if there is anybody else, the last. */
 	if (!r->workers ||
 	    workers_post_call(r->workers, &r->call,
-			      pmixd_local_of(r->proc.rank), run, r) != 0)
+			      pmixd_local_of(&r->proc), run, r) != 0)
 		return false;
 	if (r->wish.timeout_s)
 		deadline_set(&r->timeout, r->wish.timeout_s * 1000LL,

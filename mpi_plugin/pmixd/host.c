@@ -18,6 +18,7 @@
 #include "publish.h"
 #include "publish_net.h"
 #include "query.h"
+#include "tool.h"
 
 #define DRAIN_MS      1500 /* libpmix's client waits for 2 s */
 #define DRAIN_LOOK_MS 2
@@ -87,6 +88,11 @@ static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 	bool later = false, over;
 
 	plog_debug2("rank %u finalised", proc->rank);
+	if (!PMIX_CHECK_NSPACE(proc->nspace, pmixd.nspace)) {
+		if (cbfunc) /* a tool */
+			cbfunc(PMIX_SUCCESS, cbdata);
+		return PMIX_SUCCESS;
+	}
 	pthread_mutex_lock(&pmixd.lock);
 	publish_net_ended(proc->rank);
 	/* From then on this node may end at any time, in good order. */
@@ -117,4 +123,5 @@ pmix_server_module_t host_module = {
 	.unpublish = unpublish_upcall,
 	.query = query_upcall,
 	.group = group_upcall,
+	.tool_connected = tool_upcall,
 };

@@ -40,6 +40,7 @@
 #include "publish_net.h"
 #include "status.h"
 #include "tasks.h"
+#include "tool.h"
 
 #define WIRE_SOCKET  "wire" /* in the step directory, for invitations */
 #define LINK_WORKERS 4
@@ -497,6 +498,7 @@ static int start_pmix(psec_error_t *err)
 	infolist_rank(&info, PMIX_SERVER_RANK, pmixd.conf.node);
 	if (pmixd.conf.share_topology)
 		infolist_bool(&info, PMIX_SERVER_SHARE_TOPOLOGY, true);
+	tool_options(&info, pmixd.conf.dir);
 	rc = infolist_take(&info, &array);
 	if (rc == PMIX_SUCCESS) {
 		rc = PMIx_server_init(&host_module, array.array, array.size);
@@ -506,6 +508,7 @@ static int start_pmix(psec_error_t *err)
 		return error_set(err, PSEC_ERR_IO,
 				 "libpmix cannot start its server: %s (%d)%s",
 				 PMIx_Error_string(rc), rc, munge_hint());
+	tool_rendezvous(pmixd.conf.dir);
 	return nspace_register(&pmixd, err);
 }
 

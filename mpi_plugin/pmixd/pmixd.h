@@ -55,12 +55,16 @@ static inline const char *pmixd_node_name(uint32_t node)
 	return node < pmixd.layout.nnodes ? pmixd.layout.node_names[node] : "?";
 }
 
-/* RANK's place among the tasks of this node; conf.nlocal: it is not here. */
-static inline uint32_t pmixd_local_of(uint32_t rank)
+/*
+ * PROC's place among the tasks of this node; conf.nlocal: it is no task of
+ * this node (a tool, for one).
+ */
+static inline uint32_t pmixd_local_of(const pmix_proc_t *proc)
 {
-	if (rank < pmixd.layout.ntasks &&
-	    pmixd.layout.node_of[rank] == pmixd.conf.node)
-		return pmixd.layout.local_of[rank];
+	if (PMIX_CHECK_NSPACE(proc->nspace, pmixd.nspace) &&
+	    proc->rank < pmixd.layout.ntasks &&
+	    pmixd.layout.node_of[proc->rank] == pmixd.conf.node)
+		return pmixd.layout.local_of[proc->rank];
 	return pmixd.conf.nlocal;
 }
 

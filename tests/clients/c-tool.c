@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * c-tool - a PMIx tool: connects to a step's server, as pquery does, and
+ * prints what it got, one line each:
+ *
+ *   name NAMESPACE RANK    the tool's own
+ *   server NAMESPACE RANK  whom it is connected with
+ *   counters N             values in the answer to the query psec.counters
+ *   size N                 tasks of the namespace --nspace
+ *   iof STATUS             what becomes of asking for the tasks' output
+ *
+ * Without --uri libpmix looks for a server: in the environment of a task, or
+ * in the directory that PMIX_SYSTEM_TMPDIR names.
+ */
+#include "client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pmix_tool.h>
+
+static const char *uri, *nspace;
+static long hold_ms, limit_s = 30;
+static bool streams, die;
+static const option_t options[] = {
+	{ "--uri", OPT_TEXT, &uri, "connect with it; file:PATH reads it" },
+	{ "--nspace", OPT_TEXT, &nspace, "ask for its number of tasks" },
+	{ "--streams", OPT_FLAG, &streams, "ask for the tasks' output" },
+	{ "--hold-ms", OPT_NUMBER, &hold_ms, "stay connected for that long" },
+	{ "--limit-s", OPT_NUMBER, &limit_s, "be killed after that long" },
+	{ "--die", OPT_FLAG, &die, "end without PMIx_tool_finalize" },
+	{ NULL, OPT_FLAG, NULL, NULL },
+};
+
+static void check(pmix_status_t rc, const char *what)
+{
+	if (rc == PMIX_SUCCESS)
+		return;
+	fprintf(stderr, "%s failed: %s\n", what, status_text(rc));
+	_exit(CLIENT_FAILED);
+}
+
+static void connect_to_server(void)
+{
+	pmix_proc_t self;
+	pmix_value_t *name = NULL, *rank = NULL;
+	pmix_info_t info;
+
+	if (uri)
+		PMIX_INFO_LOAD(&info, PMIX_SERVER_URI, uri, PMIX_STRING);
+	check(PMIx_tool_init(&self, uri ? &info : NULL, uri ? 1 : 0),
+	      "PMIx_tool_init");
+	printf("name %s %u\n", self.nspace, self.rank);
+	if (PMIx_Get(&self, PMIX_SERVER_NSPACE, NULL, 0, &name) ==
+		    PMIX_SUCCESS &&
+	    PMIx_Get(&self, PMIX_SERVER_RANK, NULL, 0, &rank) == PMIX_SUCCESS)
+		printf("server %s %u\n", name->data.string, rank->data.rank);
+}
+
+static void ask_counters(void)
+{
+	pmix_info_t *results = NULL;
+	pmix_query_t *query;
+	size_t n = 0;
+
+	PMIX_QUERY_CREATE(query, 1);
+	PMIX_ARGV_APPEND(n, query->keys, "psec.counters");
+	n = 0;
+	check(PMIx_Query_info(query, 1, &results, &n), "PMIx_Query_info");
+	if (n == 1 && results[0].value.type == PMIX_DATA_ARRAY)
+		printf("counters %zu\n", results[0].value.data.darray->size);
+	PMIX_INFO_FREE(results, n);
+	PMIX_QUERY_FREE(query, 1);
+}
+
+static void ask_size(void)
+{
+	pmix_value_t *value;
+	pmix_proc_t all;
+	uint64_t size;
+
+	PMIX_LOAD_PROCID(&all, nspace, PMIX_RANK_WILDCARD);
+	check(PMIx_Get(&all, PMIX_JOB_SIZE, NULL, 0, &value), "PMIx_Get");
+	if (value_number(value, &size))
+		printf("size %llu\n", (unsigned long long)size);
+	PMIX_VALUE_RELEASE(value);
+}
+
+static void output(size_t id, pmix_iof_channel_t channel, pmix_proc_t *source,
+		   pmix_byte_object_t *payload, pmix_info_t info[],
+		   size_t ninfo)
+{
+}
+
+static void ask_streams(void)
+{
+	pmix_status_t rc;
+	pmix_proc_t all;
+
+	PMIX_LOAD_PROCID(&all, nspace, PMIX_RANK_WILDCARD);
+	rc = PMIx_IOF_pull(&all, 1, NULL, 0, PMIX_FWD_STDOUT_CHANNEL, output,
+			   NULL, NULL);
+	printf("iof %s\n", status_text(rc));
+}
+
+int main(int argc, char **argv)
+{
+	client_options(argc, argv, options);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	alarm((unsigned)limit_s);
+	connect_to_server();
+	ask_counters();
+	if (nspace)
+		ask_size();
+	if (streams)
+		ask_streams();
+	fflush(stdout);
+	sleep_ms(hold_ms);
+	if (die)
+		_exit(0);
+	check(PMIx_tool_finalize(), "PMIx_tool_finalize");
+	return 0;
+}
