@@ -5,7 +5,7 @@
 # OpenPMIx, as their authors wrote them.  scripts/setup fetches the sources.
 
 # bats and common.bash set variables.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2030,SC2031,SC2154
 
 load common
 
@@ -17,6 +17,13 @@ setup_file() {
     bin=$(cluster_dir)/shared/bin
     for program in hello_c ring_c connectivity_c; do
         mpicc -o "$bin/$program" "$sources/openmpi/examples/$program.c"
+    done
+    for program in hello ring; do
+        mpicxx -o "$bin/${program}_cxx" "$sources/openmpi/examples/${program}_cxx.cc"
+        mpifort -o "$bin/${program}_mpifh" "$sources/openmpi/examples/${program}_mpifh.f"
+        for flags in usempi usempif08; do
+            mpifort -o "$bin/${program}_$flags" "$sources/openmpi/examples/${program}_$flags.f90"
+        done
     done
     read -ra flags < <(pkg-config --cflags --libs pmix)
     for program in client dmodex; do
@@ -72,6 +79,86 @@ count_of() {
     succeeds step -N4 --ntasks-per-node=2 --distribution=cyclic bin/connectivity_c
     [[ $output == 'Connectivity test on 8 processes PASSED.' ]]
 }
+
+# Each language has its words for the same.
+hellos() {
+    local rank
+    (( $(grep -ciE '^ ?Hello, world[,!] +I am ' <<< "$output") == $1 ))
+    for (( rank = 0; rank < $1; rank++ )); do
+        grep -qiE "^ ?Hello, world[,!] +I am +$rank of +$1" <<< "$output"
+    done
+}
+
+rings() {
+    local rank
+    (( $(grep -ciE '^ ?Process +[0-9]+ exiting' <<< "$output") == $1 ))
+    grep -qiE '^ ?Process +0 +decremented value: +0' <<< "$output"
+    for (( rank = 0; rank < $1; rank++ )); do
+        grep -qiE "^ ?Process +$rank +exiting" <<< "$output"
+    done
+}
+
+@test "Open MPI: hello and ring in C++ on four nodes" {
+    succeeds step -N4 --ntasks-per-node=2 bin/hello_cxx
+    hellos 8
+    succeeds step -N4 --ntasks-per-node=2 bin/ring_cxx
+    rings 8
+}
+
+@test "Open MPI: hello and ring in Fortran (mpif.h) on four nodes" {
+    succeeds step -N4 --ntasks-per-node=2 bin/hello_mpifh
+    hellos 8
+    succeeds step -N4 --ntasks-per-node=2 bin/ring_mpifh
+    rings 8
+}
+
+@test "Open MPI: hello and ring in Fortran (use mpi) on four nodes" {
+    succeeds step -N4 --ntasks-per-node=2 bin/hello_usempi
+    hellos 8
+    succeeds step -N4 --ntasks-per-node=2 bin/ring_usempi
+    rings 8
+}
+
+@test "Open MPI: hello and ring in Fortran (use mpi_f08) on four nodes" {
+    succeeds step -N4 --ntasks-per-node=2 bin/hello_usempif08
+    hellos 8
+    succeeds step -N4 --ntasks-per-node=2 bin/ring_usempif08
+    rings 8
+}
+
+@test "Open MPI: programs of three languages in one heterogeneous step" {
+    succeeds cluster_exec --user psecalice -- timeout 60 salloc -Q -N4 --ntasks-per-node=4 \
+        srun --mpi=pmix -N1 -n2 bin/hello_c : -N1 -n2 bin/hello_cxx : -N2 -n4 bin/hello_mpifh
+    hellos 8
+}
+
+# --- mpi4py -------------------------------------------------------------------
+
+# bench COMMAND [ARGUMENT]...: mpi4py's benchmark on 4 ranks over 2 nodes.
+bench() {
+    /usr/bin/python3 -c 'import mpi4py.bench' || skip 'there is no python3-mpi4py here'
+    succeeds step -N2 --ntasks-per-node=2 /usr/bin/python3 -m mpi4py.bench "$@"
+}
+
+@test "mpi4py: helloworld on 4 ranks over 2 nodes" {
+    bench helloworld
+    local rank
+    for rank in {0..3}; do
+        says "Hello, World! I am process $rank of 4 on n$(( rank / 2 ))."
+    done
+}
+
+@test "mpi4py: ringtest on 4 ranks over 2 nodes" {
+    bench ringtest -n 1024 -l 50
+    [[ $output =~ 'time for 50 loops = '[0-9.]+' seconds (4 processes, 1024 bytes)' ]]
+}
+
+@test "mpi4py: ringtest with large messages on 4 ranks over 2 nodes" {
+    bench ringtest -n 4194304 -l 5
+    says '(4 processes, 4194304 bytes)'
+}
+
+# --- OpenPMIx -----------------------------------------------------------------
 
 # The examples exit with 0 whatever they find.
 @test "OpenPMIx: client.c on one node" {
