@@ -152,9 +152,10 @@ for pid in sys.argv[1:]:
             print("link", pid, name, os.readlink("/proc/%s/%s" % (pid, name)))
         except OSError:
             pass
-    if libc.ptrace(16, int(pid), 0, 0) == 0:  # PTRACE_ATTACH
+    # Unlike PTRACE_ATTACH it does not stop the process, which then goes on
+    # when this one ends.
+    if libc.ptrace(0x4206, int(pid), 0, 0) == 0:  # PTRACE_SEIZE
         print("traced", pid)
-        libc.ptrace(17, int(pid), 0, 0)
 print("tried", len(sys.argv) - 1)
 LOOK
     local pids
