@@ -129,6 +129,20 @@ static inline uint32_t psec_job_id(const slurm_job_info_t *job)
 #endif
 }
 
+/* A job's steps.  Free with slurm_free_job_step_info_response_msg(). */
+static inline int psec_load_steps(job_step_info_response_msg_t **steps,
+				  uint32_t job_id)
+{
+#ifdef PSEC_JOB_STEPS_BY_ID
+	slurm_step_id_t id = PSEC_STEP_ID_INIT;
+
+	id.job_id = job_id;
+	return slurm_get_job_steps(&id, steps, SHOW_ALL);
+#else
+	return slurm_get_job_steps(0, job_id, NO_VAL, steps, SHOW_ALL);
+#endif
+}
+
 /* How Slurm's MPI plugin interface describes a step to srun's side. */
 typedef struct {
 	uint32_t het_job_id;	      /* NO_VAL outside heterogeneous jobs */

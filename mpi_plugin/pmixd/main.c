@@ -38,6 +38,7 @@
 #include "nspace.h"
 #include "pmixd.h"
 #include "publish_net.h"
+#include "sibling.h"
 #include "status.h"
 #include "tasks.h"
 #include "tool.h"
@@ -272,10 +273,17 @@ static int open_status(psec_error_t *err)
  */
 static int start_services(psec_error_t *err)
 {
+	int sibling_fd = -1;
+
+	if (pmixd.conf.node == PUBLISH_HOME) {
+		sibling_fd = listen_on(SIBLING_SOCKET, err);
+		if (sibling_fd < 0)
+			return -1;
+	}
 	if (pmixd.key)
 		step_key_start(pmixd.key, pmixd.links, pmixd.conf.node,
 			       pmixd.conf.nnodes);
-	if (!publish_net_init())
+	if (!publish_net_init(sibling_fd))
 		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
 	return 0;
 }
@@ -599,6 +607,7 @@ static void leave(void)
 	if (pmixd.links)
 		unlink(WIRE_SOCKET);
 	unlink(STATUS_SOCKET);
+	unlink(SIBLING_SOCKET);
 	PMIx_server_finalize();
 }
 

@@ -5,21 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deadline.h"
 #include "link.h"
 #include "log.h"
 #include "pmixd.h"
+#include "sibling.h"
+
+#define SEARCH_AGAIN_MS	    1000 /* for steps that begin; doubles */
+#define SEARCH_AGAIN_MAX_MS 8000
+
+/* Another server: of a node of this step, or of another step. */
+typedef struct {
+	sibling_t *sibling; /* NULL: a node */
+	uint32_t node;
+} peer_t;
 
 /* A server that is asked for ASK. */
 typedef struct publish_sub {
 	LIST_ENTRY(publish_sub) next;
-	uint32_t node;
+	peer_t peer;
 } sub_t;
 
 /* A search for another server. */
 typedef struct guest {
 	publish_ask_t ask;
 	LIST_ENTRY(guest) next;
-	uint32_t node, id; /* who, and its number */
+	peer_t peer;
+	uint32_t id; /* its number */
 	char key[PUBLISH_KEY_MAX + 1];
 } guest_t;
 
@@ -30,6 +42,8 @@ static struct {
 	LIST_HEAD(, guest) guests;
 	uint32_t last_id;
 	bool mortal; /* a rank here published what is to end with it */
+	deadline_t again;
+	int again_ms;
 } self;
 
 static bool is_home(void)
@@ -43,18 +57,44 @@ static bool is_near(uint8_t range)
 	return range == PMIX_RANGE_LOCAL || range == PMIX_RANGE_PROC_LOCAL;
 }
 
-static int send_bytes(uint32_t node, const uint8_t *msg, size_t len)
+/* Data of these ranges are shown to other steps. */
+static bool is_wide(uint8_t range)
+{
+	return !is_near(range) && range != PMIX_RANGE_NAMESPACE;
+}
+
+static bool same(const peer_t *a, const peer_t *b)
+{
+	return a->sibling == b->sibling && a->node == b->node;
+}
+
+static peer_t node_peer(uint32_t node)
+{
+	return (peer_t){ NULL, node };
+}
+
+static peer_t sibling_peer(sibling_t *s)
+{
+	return (peer_t){ s, UINT32_MAX };
+}
+
+static int send_bytes(const peer_t *to, const uint8_t *msg, size_t len)
 {
 	const struct iovec iov = { (void *)(uintptr_t)msg, len };
 
-	return msg ? links_send(pmixd.links, node, LINK_PUBLISH, &iov, 1) : -1;
+	if (!msg)
+		return -1;
+	if (!to->sibling)
+		return links_send(pmixd.links, to->node, LINK_PUBLISH, &iov, 1);
+	sibling_send(to->sibling, msg, len);
+	return 0;
 }
 
-static int send_head(uint32_t node, const publish_msg_t *m)
+static int send_head(const peer_t *to, const publish_msg_t *m)
 {
 	size_t len;
 	uint8_t *msg = publish_msg_encode(m, &len);
-	int rc = send_bytes(node, msg, len);
+	int rc = send_bytes(to, msg, len);
 
 	free(msg);
 	return rc;
@@ -65,7 +105,7 @@ static int send_head(uint32_t node, const publish_msg_t *m)
 static void open_ask(publish_ask_t *ask)
 {
 	ask->open = true;
-	ask->did_here = false;
+	ask->did_here = ask->abroad = ask->searching = false;
 	ask->id = ++self.last_id;
 	LIST_INIT(&ask->subs);
 	LIST_INSERT_HEAD(&self.asks, ask, next);
@@ -87,7 +127,7 @@ static void close_ask(publish_ask_t *ask)
 	for (; sub; sub = next) {
 		next = LIST_NEXT(sub, next);
 		if (ask->key)
-			(void)send_head(sub->node, &forget);
+			(void)send_head(&sub->peer, &forget);
 		drop_sub(sub);
 	}
 	LIST_REMOVE(ask, next);
@@ -107,29 +147,29 @@ void publish_net_cancel(publish_ask_t *ask)
 		close_ask(ask);
 }
 
-static sub_t *sub_of(publish_ask_t *ask, uint32_t node)
+static sub_t *sub_of(publish_ask_t *ask, const peer_t *peer)
 {
 	sub_t *sub;
 
 	LIST_FOREACH(sub, &ask->subs, next)
 	{
-		if (sub->node == node)
+		if (same(&sub->peer, peer))
 			return sub;
 	}
 	return NULL;
 }
 
-/* 0, or -1: NODE cannot be asked. */
-static int ask_node(publish_ask_t *ask, uint32_t node, const uint8_t *msg,
+/* 0, or -1: PEER cannot be asked. */
+static int ask_peer(publish_ask_t *ask, peer_t peer, const uint8_t *msg,
 		    size_t len)
 {
 	sub_t *sub = calloc(1, sizeof(*sub));
 
-	if (!sub || send_bytes(node, msg, len) != 0) {
+	if (!sub || send_bytes(&peer, msg, len) != 0) {
 		free(sub);
 		return -1;
 	}
-	sub->node = node;
+	sub->peer = peer;
 	LIST_INSERT_HEAD(&ask->subs, sub, next);
 	return 0;
 }
@@ -159,7 +199,7 @@ static void try_all(void)
 						: LIST_NEXT(ask, next);
 }
 
-static int ask_home(publish_ask_t *ask)
+static int ask_for_key(publish_ask_t *ask, peer_t peer)
 {
 	const publish_msg_t m = {
 		.kind = PUBLISH_FIND,
@@ -173,7 +213,7 @@ static int ask_home(publish_ask_t *ask)
 	int rc = publish_msg_add(&msg, &len, ask->key, NULL, 0);
 
 	if (rc == 0)
-		rc = ask_node(ask, PUBLISH_HOME, msg, len);
+		rc = ask_peer(ask, peer, msg, len);
 	free(msg);
 	return rc;
 }
@@ -181,9 +221,48 @@ static int ask_home(publish_ask_t *ask)
 /* Nobody is left to ask. */
 static void give_up(publish_ask_t *ask, pmix_status_t status)
 {
-	if (LIST_EMPTY(&ask->subs) &&
+	if (LIST_EMPTY(&ask->subs) && !ask->searching &&
 	    (!ask->wait || status != PMIX_ERR_NOT_FOUND))
 		finish(ask, status, NULL);
+}
+
+static void search_again(deadline_t *d);
+
+/* Somebody waits, and steps may begin. */
+static void search_later(void)
+{
+	publish_ask_t *ask;
+
+	LIST_FOREACH(ask, &self.asks, next)
+	{
+		if (ask->abroad && ask->wait)
+			break;
+	}
+	if (!ask)
+		return;
+	deadline_set(&self.again, self.again_ms, search_again);
+	if (self.again_ms < SEARCH_AGAIN_MAX_MS)
+		self.again_ms *= 2;
+}
+
+static void search_again(deadline_t *d)
+{
+	if (!sibling_search())
+		search_later();
+}
+
+/* In the job's other steps. */
+static void ask_abroad(publish_ask_t *ask)
+{
+	sibling_t *s = NULL;
+
+	ask->abroad = true;
+	while ((s = sibling_next(s)))
+		(void)ask_for_key(ask, sibling_peer(s));
+	ask->searching = sibling_search();
+	self.again_ms = SEARCH_AGAIN_MS;
+	if (!ask->searching)
+		search_later();
 }
 
 void publish_net_find(publish_ask_t *ask)
@@ -193,7 +272,10 @@ void publish_net_find(publish_ask_t *ask)
 	open_ask(ask);
 	if (try_here(ask))
 		return;
-	if (!is_home() && !is_near(ask->range) && ask_home(ask) != 0)
+	if (is_home() && is_wide(ask->range) && !ask->foreign)
+		ask_abroad(ask);
+	else if (!is_home() && !is_near(ask->range) &&
+		 ask_for_key(ask, node_peer(PUBLISH_HOME)) != 0)
 		status = PMIX_ERR_UNREACH;
 	give_up(ask, status);
 }
@@ -263,7 +345,7 @@ void publish_net_do(publish_ask_t *ask, uint8_t *msg, size_t len)
 	ask->did_here = here == PMIX_SUCCESS;
 	if (is_home() || is_near(m.range))
 		finish(ask, here, NULL);
-	else if (ask_node(ask, PUBLISH_HOME, msg, len) != 0)
+	else if (ask_peer(ask, node_peer(PUBLISH_HOME), msg, len) != 0)
 		finish(ask, PMIX_ERR_UNREACH, NULL);
 }
 
@@ -275,8 +357,11 @@ void publish_net_ended(uint32_t rank)
 	if (!self.mortal)
 		return;
 	publish_store_ended(self.store, &owner);
-	if (!is_home())
-		(void)send_head(PUBLISH_HOME, &m);
+	if (!is_home()) {
+		const peer_t home = node_peer(PUBLISH_HOME);
+
+		(void)send_head(&home, &m);
+	}
 }
 
 /* -- other servers -------------------------------------------------------- */
@@ -300,13 +385,13 @@ static void guest_done(publish_ask_t *ask, pmix_status_t status,
 	if (found)
 		(void)publish_msg_add(&msg, &len, g->key, found->value,
 				      found->len);
-	(void)send_bytes(g->node, msg, len);
+	(void)send_bytes(&g->peer, msg, len);
 	free(msg);
 	LIST_REMOVE(g, next);
 	free(g);
 }
 
-static void take_find(uint32_t from, const publish_msg_t *m)
+static void take_find(const peer_t *from, const publish_msg_t *m)
 {
 	guest_t *g = calloc(1, sizeof(*g));
 	publish_item_t item;
@@ -317,25 +402,27 @@ static void take_find(uint32_t from, const publish_msg_t *m)
 		return;
 	}
 	memcpy(g->key, item.key, sizeof(g->key));
-	g->node = from;
+	g->peer = *from;
 	g->id = m->id;
 	g->ask.done = guest_done;
 	g->ask.key = g->key;
-	g->ask.asker = (publish_proc_t){ pmixd.nspace, m->rank, from };
+	g->ask.asker = (publish_proc_t){ from->sibling ? "" : pmixd.nspace,
+					 m->rank, from->node };
 	g->ask.range = m->range;
 	g->ask.wait = m->flags & PUBLISH_WAIT;
+	g->ask.foreign = from->sibling != NULL;
 	LIST_INSERT_HEAD(&self.guests, g, next);
 	publish_net_find(&g->ask);
 }
 
 /* ID, or ALL, of a server that does not want its answer any more. */
-static void forget(uint32_t node, bool all, uint32_t id)
+static void forget(const peer_t *peer, bool all, uint32_t id)
 {
 	guest_t *g = LIST_FIRST(&self.guests), *next;
 
 	for (; g; g = next) {
 		next = LIST_NEXT(g, next);
-		if (g->node != node || (!all && g->id != id))
+		if (!same(&g->peer, peer) || (!all && g->id != id))
 			continue;
 		publish_net_cancel(&g->ask);
 		LIST_REMOVE(g, next);
@@ -343,7 +430,7 @@ static void forget(uint32_t node, bool all, uint32_t id)
 	}
 }
 
-static void take_answer(uint32_t from, const publish_msg_t *m)
+static void take_answer(const peer_t *from, const publish_msg_t *m)
 {
 	publish_found_t found = { .nspace = m->nspace, .rank = m->rank };
 	publish_item_t item;
@@ -376,12 +463,35 @@ static void take_answer(uint32_t from, const publish_msg_t *m)
 	}
 }
 
+/* PEER is gone: it answers no more, and wants no answer. */
+static void lose(const peer_t *peer, pmix_status_t status)
+{
+	publish_ask_t *ask = LIST_FIRST(&self.asks);
+
+	forget(peer, true, 0);
+	while (ask) {
+		sub_t *sub = sub_of(ask, peer);
+
+		if (!sub) {
+			ask = LIST_NEXT(ask, next);
+			continue;
+		}
+		drop_sub(sub);
+		give_up(ask, status);
+		ask = LIST_FIRST(&self.asks);
+	}
+}
+
+/* -- nodes of this step --------------------------------------------------- */
+
 static void take_order(uint32_t from, const publish_msg_t *m)
 {
-	publish_msg_t answer = { .kind = PUBLISH_ANSWER, .id = m->id };
+	const publish_msg_t answer = { .kind = PUBLISH_ANSWER,
+				       .id = m->id,
+				       .status = do_here(m, from) };
+	const peer_t peer = node_peer(from);
 
-	answer.status = do_here(m, from);
-	(void)send_head(from, &answer);
+	(void)send_head(&peer, &answer);
 }
 
 /* A rank is only spoken for by its own node. */
@@ -390,65 +500,112 @@ static bool is_of(uint32_t node, uint32_t rank)
 	return rank < pmixd.layout.ntasks && pmixd.layout.node_of[rank] == node;
 }
 
-static void handle(void *arg, uint32_t from, const void *msg, size_t len)
+static void handle(void *arg, uint32_t node, const void *msg, size_t len)
 {
+	const peer_t from = node_peer(node);
 	const char *why;
 	publish_msg_t m;
 
-	if (publish_msg_decode(&m, msg, len, &why) != 0) {
-		links_drop(pmixd.links, from, why);
-		return;
-	}
-	switch (m.kind) {
-	case PUBLISH_ANSWER:
-		take_answer(from, &m);
-		return;
-	case PUBLISH_FORGET:
-		forget(from, false, m.id);
-		return;
-	default:
-		break;
-	}
-	if (!is_home() || !is_of(from, m.rank)) {
-		links_drop(pmixd.links, from,
+	if (publish_msg_decode(&m, msg, len, &why) != 0)
+		links_drop(pmixd.links, node, why);
+	else if (m.kind == PUBLISH_ANSWER)
+		take_answer(&from, &m);
+	else if (m.kind == PUBLISH_FORGET)
+		forget(&from, false, m.id);
+	else if (!is_home() || !is_of(node, m.rank))
+		links_drop(pmixd.links, node,
 			   "it publishes for a rank that is not its own");
-		return;
-	}
-	if (m.kind == PUBLISH_FIND) {
-		take_find(from, &m);
-	} else if (m.kind == PUBLISH_ENDED) {
+	else if (m.kind == PUBLISH_FIND)
+		take_find(&from, &m);
+	else if (m.kind == PUBLISH_ENDED)
 		publish_store_ended(
 			self.store,
-			&(publish_proc_t){ pmixd.nspace, m.rank, from });
-	} else {
-		take_order(from, &m);
-	}
+			&(publish_proc_t){ pmixd.nspace, m.rank, node });
+	else
+		take_order(node, &m);
 }
 
 static void lost(void *arg, uint32_t node, int orderly, const char *why)
 {
-	publish_ask_t *ask = LIST_FIRST(&self.asks);
+	const peer_t peer = node_peer(node);
 
-	forget(node, true, 0);
-	while (ask) {
-		sub_t *sub = sub_of(ask, node);
+	lose(&peer, PMIX_ERR_UNREACH);
+}
 
-		if (!sub) {
-			ask = LIST_NEXT(ask, next);
-			continue;
-		}
-		drop_sub(sub);
-		give_up(ask, PMIX_ERR_UNREACH);
-		ask = LIST_FIRST(&self.asks);
+/* -- other steps ---------------------------------------------------------- */
+
+/* They may ask, and answer. */
+static const char *sibling_message(sibling_t *s, const void *msg, size_t len)
+{
+	const peer_t from = sibling_peer(s);
+	const char *why = NULL;
+	publish_msg_t m;
+
+	if (publish_msg_decode(&m, msg, len, &why) != 0)
+		return why;
+	if (m.kind == PUBLISH_ANSWER)
+		take_answer(&from, &m);
+	else if (m.kind == PUBLISH_FORGET)
+		forget(&from, false, m.id);
+	else if (m.kind == PUBLISH_FIND)
+		take_find(&from, &m);
+	else
+		return "it publishes in another step than its own";
+	return NULL;
+}
+
+static void sibling_up(sibling_t *s)
+{
+	publish_ask_t *ask;
+
+	LIST_FOREACH(ask, &self.asks, next)
+	{
+		if (ask->abroad)
+			(void)ask_for_key(ask, sibling_peer(s));
 	}
 }
 
-bool publish_net_init(void)
+static void sibling_lost(sibling_t *s)
+{
+	const peer_t peer = sibling_peer(s);
+
+	lose(&peer, PMIX_ERR_NOT_FOUND);
+}
+
+static void searched(void)
+{
+	publish_ask_t *ask = LIST_FIRST(&self.asks), *next;
+
+	for (; ask; ask = next) {
+		next = LIST_NEXT(ask, next);
+		ask->searching = false;
+	}
+	/* Whose search ends may end others. */
+	ask = LIST_FIRST(&self.asks);
+	while (ask) {
+		bool over = ask->abroad && !ask->wait && LIST_EMPTY(&ask->subs);
+
+		if (over)
+			finish(ask, PMIX_ERR_NOT_FOUND, NULL);
+		ask = over ? LIST_FIRST(&self.asks) : LIST_NEXT(ask, next);
+	}
+	search_later();
+}
+
+static const sibling_ops_t sibling_ops = {
+	.up = sibling_up,
+	.lost = sibling_lost,
+	.message = sibling_message,
+	.searched = searched,
+};
+
+bool publish_net_init(int sibling_fd)
 {
 	self.store = publish_store_create();
 	if (pmixd.links) {
 		links_register(pmixd.links, LINK_PUBLISH, handle, NULL);
 		links_on_lost(pmixd.links, lost, NULL);
 	}
-	return self.store != NULL;
+	return self.store &&
+	       (sibling_fd < 0 || sibling_init(sibling_fd, &sibling_ops));
 }

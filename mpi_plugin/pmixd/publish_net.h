@@ -3,8 +3,9 @@
  * publish_net.h - published data, wherever they are kept: those for one node
  * on it, all others on the step's first node, its home.
  *
- * Who looks for a key asks a chain of servers: its own node's, then the home.
- * Each keeps the question where it may wait.
+ * Who looks for a key asks a chain of servers: its own node's, then the home,
+ * then the homes of the job's other steps (sibling.h).  Each keeps the question
+ * where it may wait.
  *
  * All functions are called with pmixd.lock held, and so are completions.
  */
@@ -38,16 +39,22 @@ struct publish_ask {
 	LIST_HEAD(, publish_sub) subs; /* servers that are asked */
 	uint32_t id;
 	bool open;
-	bool did_here; /* a part of what it removes was on this node */
+	bool did_here;	/* a part of what it removes was on this node */
+	bool abroad;	/* other steps are asked, too */
+	bool searching; /* they are being looked for */
 	/* A search's question; the strings live as long as it is open. */
 	const char *key; /* NULL: it is no search */
 	publish_proc_t asker;
 	uint8_t range; /* how far to look */
 	bool wait;     /* until there is something */
+	bool foreign;  /* the asker is in another step */
 };
 
-/* At the start; LINKS may be missing.  False: no memory. */
-bool publish_net_init(void);
+/*
+ * At the start; the links may be missing.  SIBLING_FD is where other steps
+ * reach the home, -1 on other nodes.  False: no memory.
+ */
+bool publish_net_init(int sibling_fd);
 
 /*
  * Have MSG, a PUBLISH_PUT or PUBLISH_REMOVE of a rank of this node, done where

@@ -54,3 +54,29 @@ void slurmctld_ask(uint32_t job_id, job_answer_t *answer)
 	(void)snprintf(answer->why, sizeof(answer->why), "%s",
 		       slurm_strerror(errno));
 }
+
+int slurmctld_steps(uint32_t job_id, slurmctld_step_t *steps, size_t max)
+{
+	job_step_info_response_msg_t *msg = NULL;
+	size_t n = 0;
+
+	slurm_ready();
+	if (psec_load_steps(&msg, job_id) != 0)
+		return -1;
+	for (uint32_t i = 0; i < msg->job_step_count && n < max; i++) {
+		const job_step_info_t *step = &msg->job_steps[i];
+
+		/* Those beyond are Slurm's own: batch, extern, ... */
+		if (step->step_id.job_id != job_id ||
+		    step->step_id.step_id >= SLURM_MAX_NORMAL_STEP_ID ||
+		    !step->nodes)
+			continue;
+		steps[n].job_id = job_id;
+		steps[n].step_id = step->step_id.step_id;
+		steps[n].nodes = strdup(step->nodes);
+		if (steps[n].nodes)
+			n++;
+	}
+	slurm_free_job_step_info_response_msg(msg);
+	return (int)n;
+}

@@ -5,6 +5,7 @@
 #ifndef PMIXD_SLURMCTLD_H
 #define PMIXD_SLURMCTLD_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,5 +28,17 @@ typedef struct {
  * slurm.conf's MessageTimeout.  Any thread.
  */
 void slurmctld_ask(uint32_t job_id, job_answer_t *answer);
+
+/* A step that runs. */
+typedef struct {
+	uint32_t job_id, step_id;
+	char *nodes; /* a hostlist; malloc()ed */
+} slurmctld_step_t;
+
+/*
+ * The steps of JOB_ID that srun started, at most MAX, into STEPS; their
+ * number, or -1: slurmctld does not answer.  Blocks as the above.
+ */
+int slurmctld_steps(uint32_t job_id, slurmctld_step_t *steps, size_t max);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * wireup.c - the sending side in struct outbound, which owns copies of all
- * that it needs on its worker thread; the receiving side in struct inbound.
+ * that it needs on its worker thread; receiving is inbox.c's.
  */
 #include "wireup.h"
 
@@ -13,39 +13,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <unistd.h>
 
-#include "bytes.h"
 #include "clock.h"
-#include "listener.h"
-#include "lograte.h"
+#include "inbox.h"
 #include "slurm_extra.h"
-
-/* Invitations being received at once.  Only our own uid and root get that
- * far, each for INBOUND_MS at most; who is turned away invites again. */
-#define INBOUND_MAX 1024
-#define INBOUND_MS  5000
-#define PREFIX_LEN  8 /* what slurmd writes before the data: uid, length */
 
 /* slurm.h declared hostlist_t as a pointer before 23.02, as a struct since. */
 typedef __typeof__(slurm_hostlist_create(NULL)) hostlist_ptr_t;
 
-struct inbound {
-	LIST_ENTRY(inbound) next;
-	wireup_t *wireup;
-	int fd;
-	struct event *event;
-	size_t len;
-	uint8_t buf[PREFIX_LEN + INVITATION_MAX + 1]; /* one more: too long */
-};
-
 struct wireup {
 	wireup_config_t cfg;
-	listener_t *listener;
-	LIST_HEAD(, inbound) inbounds;
-	unsigned ninbounds;
-	lograte_t rate;
+	inbox_t *inbox;
 	bool ready;
 	struct event *resolve_timer;
 	invitation_t own;
@@ -274,25 +252,10 @@ int wireup_invite(wireup_t *w, const uint32_t *nodes, size_t n)
 
 /* -- receiving ---------------------------------------------------------- */
 
-static void inbound_free(struct inbound *in)
-{
-	LIST_REMOVE(in, next);
-	in->wireup->ninbounds--;
-	if (in->event)
-		event_free(in->event);
-	close(in->fd);
-	free(in);
-}
-
-static void refuse(wireup_t *w, const char *why)
-{
-	if (lograte_ok(&w->rate, "connections were dropped"))
-		plog_info("an invitation was dropped: %s", why);
-}
-
 /* All has come.  Says why it is refused, or NULL. */
-static const char *take_invitation(wireup_t *w, const uint8_t *buf, size_t len)
+static const char *take_invitation(void *arg, const uint8_t *buf, size_t len)
 {
+	const wireup_t *w = arg;
 	const wireup_config_t *cfg = &w->cfg;
 	const char *why = NULL;
 	invitation_t inv;
@@ -305,111 +268,6 @@ static const char *take_invitation(wireup_t *w, const uint8_t *buf, size_t len)
 		return "its sender is no other node of this step";
 	cfg->received(cfg->arg, &inv);
 	return NULL;
-}
-
-/* Says why what has come so far is refused, or NULL; *DONE: it is all. */
-static const char *inbound_check(struct inbound *in, bool *done)
-{
-	size_t len;
-
-	*done = false;
-	if (in->len < PREFIX_LEN)
-		return NULL;
-	if (get_u32(in->buf) != in->wireup->cfg.uid)
-		return "slurmd says that another user sent it";
-	len = get_u32(in->buf + 4);
-	if (len > INVITATION_MAX || in->len > PREFIX_LEN + len)
-		return "it is too long";
-	if (in->len < PREFIX_LEN + len)
-		return NULL;
-	*done = true;
-	return take_invitation(in->wireup, in->buf + PREFIX_LEN, len);
-}
-
-/* Take what is there.  Frees IN when it is over, one way or the other. */
-static void inbound_read(struct inbound *in)
-{
-	const char *why = NULL;
-	bool done = false;
-	ssize_t n;
-
-	do {
-		n = read(in->fd, in->buf + in->len, sizeof(in->buf) - in->len);
-		if (n > 0) {
-			in->len += (size_t)n;
-			why = inbound_check(in, &done);
-		} else if (n == 0) {
-			why = "it ended early";
-		} else if (errno == EAGAIN) {
-			return;
-		} else if (errno != EINTR) {
-			why = strerror(errno);
-		}
-	} while (!done && !why);
-	if (why)
-		refuse(in->wireup, why);
-	inbound_free(in);
-}
-
-static void on_inbound(evutil_socket_t fd, short what, void *arg)
-{
-	struct inbound *in = arg;
-	pthread_mutex_t *lock = in->wireup->cfg.lock;
-
-	pthread_mutex_lock(lock);
-	if (what & EV_TIMEOUT) {
-		refuse(in->wireup, "it did not come in time");
-		inbound_free(in);
-	} else {
-		inbound_read(in);
-	}
-	pthread_mutex_unlock(lock);
-}
-
-/* Says why the process at the other end may not talk to us, or NULL. */
-static const char *check_peer(const wireup_t *w, int fd)
-{
-	struct ucred cred = { 0 };
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
-		return strerror(errno);
-	if (cred.uid != w->cfg.uid && cred.uid != 0)
-		return "it came from another user";
-	if (w->ninbounds >= INBOUND_MAX)
-		return "too many at once";
-	return NULL;
-}
-
-static void on_accept(void *arg, int fd)
-{
-	struct timeval tv = clock_timeval(INBOUND_MS);
-	wireup_t *w = arg;
-	const char *why = check_peer(w, fd);
-	struct inbound *in = NULL;
-
-	if (!why) {
-		in = calloc(1, sizeof(*in));
-		why = in ? NULL : "out of memory";
-	}
-	if (why) {
-		refuse(w, why);
-		close(fd);
-		return;
-	}
-	in->wireup = w;
-	in->fd = fd;
-	LIST_INSERT_HEAD(&w->inbounds, in, next);
-	w->ninbounds++;
-	/* The time limit begins anew with each piece; the bytes are few. */
-	in->event = event_new(w->cfg.base, fd, EV_READ | EV_PERSIST, on_inbound,
-			      in);
-	if (!in->event || event_add(in->event, &tv)) {
-		refuse(w, "out of memory");
-		inbound_free(in);
-		return;
-	}
-	inbound_read(in); /* most often it is there already */
 }
 
 /* ----------------------------------------------------------------------- */
@@ -425,10 +283,9 @@ wireup_t *wireup_create(const wireup_config_t *cfg)
 	w->own.step_id = cfg->step_id;
 	w->own.node = cfg->node;
 	w->own.port = cfg->port;
-	LIST_INIT(&w->inbounds);
-	w->listener =
-		listener_create(cfg->base, cfg->lock, cfg->fd, on_accept, w);
-	if (!w->listener || resolve_start(w)) {
+	w->inbox = inbox_create(cfg->base, cfg->lock, cfg->fd, cfg->uid,
+				take_invitation, w);
+	if (!w->inbox || resolve_start(w)) {
 		wireup_destroy(w);
 		return NULL;
 	}
@@ -437,16 +294,10 @@ wireup_t *wireup_create(const wireup_config_t *cfg)
 
 void wireup_destroy(wireup_t *w)
 {
-	struct inbound *in, *next;
-
 	if (!w)
 		return;
-	listener_destroy(w->listener);
+	inbox_destroy(w->inbox);
 	if (w->resolve_timer)
 		event_free(w->resolve_timer);
-	for (in = LIST_FIRST(&w->inbounds); in; in = next) {
-		next = LIST_NEXT(in, next);
-		inbound_free(in);
-	}
 	free(w);
 }

@@ -2,11 +2,6 @@
 /*
  * wireup.h - sending and receiving invitations through slurmd.
  *
- * slurmd connects to the receiver's unix socket with the sender's uid.  Root
- * could always connect, and a later slurmd may do so as itself; so a
- * connection is taken from our own uid or root, and the sender's uid, which
- * slurmd writes first, must be ours in any case.
- *
  * All functions are called with the server's lock held; so are the
  * callbacks, in the event loop.
  */

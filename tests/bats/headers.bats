@@ -38,6 +38,10 @@ for change in changes:
     elif change == "kill-id":
         replace(kill, "extern int slurm_kill_job_step(slurm_step_id_t *step_id,"
                 " uint16_t signal, uint16_t flags);")
+    elif change == "steps-id":
+        replace(r"extern int slurm_get_job_steps\(.*?\);",
+                "extern int slurm_get_job_steps(slurm_step_id_t *step_id,"
+                " job_step_info_response_msg_t **resp, uint16_t show_flags);")
     elif change == "step-id":
         # Larger, with an initializer, and ahead of all that has one.
         if "SLURM_STEP_ID_INITIALIZER" in text:
@@ -78,7 +82,7 @@ compiles_with() {
     CFLAGS="-isystem $PWD/headers" run_psec meson setup --optimization 0 -Dtests=false \
         build "$psec_repo"
     (( status == 0 ))
-    found=$(sed -n 's/^#define PSEC_\(KILL_STEP_[A-Z_]*\|LOAD_JOB_[A-Z_]*\) 1$/\1/p' build/config.h | sort | paste -sd ,)
+    found=$(sed -n 's/^#define PSEC_\(KILL_STEP_[A-Z_]*\|LOAD_JOB_[A-Z_]*\|JOB_STEPS_[A-Z_]*\) 1$/\1/p' build/config.h | sort | paste -sd ,)
     [[ $found == "$wanted" ]] || {
         echo "config.h has '$found', wanted is '$wanted'"
         return 1
@@ -97,11 +101,11 @@ compiles_with() {
 }
 
 @test "it compiles with a Slurm whose slurm_kill_job_step() takes a pointer (25.11)" {
-    compiles_with KILL_STEP_BY_ID step-id kill-id
+    compiles_with JOB_STEPS_BY_ID,KILL_STEP_BY_ID step-id kill-id steps-id
 }
 
 @test "it compiles with a Slurm whose jobs are named by a structure (26.05)" {
-    compiles_with KILL_STEP_BY_ID,LOAD_JOB_BY_ID step-id kill-id load-id
+    compiles_with JOB_STEPS_BY_ID,KILL_STEP_BY_ID,LOAD_JOB_BY_ID step-id kill-id load-id steps-id
 }
 
 @test "a Slurm that declares something else is refused" {

@@ -305,6 +305,29 @@ static void one_step(void)
 
 /* -- two steps ------------------------------------------------------------ */
 
+/*
+ * A step's data go with it, so neither may leave before the other has found
+ * what it wants; or it has left, because it had everything.
+ */
+static void part(void)
+{
+	int64_t until = now_us() + LIMIT_MS * 1000LL;
+	pmix_status_t seen = PMIX_ERROR, there = PMIX_SUCCESS;
+	char key[KEY_LEN];
+
+	(void)snprintf(key, sizeof(key), "%s.seen", want);
+	client_check(publish(key, "yes", PMIX_RANGE_SESSION, PMIX_PERSIST_APP),
+		     "PMIx_Publish of '%s'", key);
+	(void)snprintf(key, sizeof(key), "%s.seen", offer);
+	while (seen != PMIX_SUCCESS && there == PMIX_SUCCESS) {
+		free(look(key, -1, &seen, NULL));
+		free(look(want, -1, &there, NULL));
+		if (now_us() > until)
+			client_fail("the other step has not seen '%s'", offer);
+		sleep_ms(5);
+	}
+}
+
 static void two_steps(void)
 {
 	pmix_status_t rc;
@@ -326,6 +349,9 @@ static void two_steps(void)
 				     status_text(rc));
 		free(text);
 	}
+	fence_all(false);
+	if (client_rank() == 0 && offer && want && !refused)
+		part();
 	fence_all(false);
 }
 
