@@ -208,7 +208,8 @@ soak() {
     soak munge
 }
 
-# But for the memory of replays, which has its size from the start, and fills.
+# The memory of replays has its size from the start; that of pages not used before
+# the first look would count, so that the ranks have asked often by then.
 @test "nothing grows with the number of calls for native credentials" {
     site_options mechanisms=native
     soak native

@@ -144,7 +144,7 @@ void mode_outage(const cred_mode_t *mode)
 /* -- soak -------------------------------------------------------------------
  */
 
-#define WARM_UP 500 /* pairs before the first look at the server */
+#define WARM_UP 2000 /* pairs before the first look at the server */
 
 static void pairs(long n)
 {
