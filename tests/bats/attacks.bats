@@ -213,19 +213,23 @@ print("server:", len(crash("psec-pmixd")))' > "$BATS_TEST_TMPDIR/cores"
 
 # --- forged wire-up data -----------------------------------------------------
 
-# invite USER ARGUMENT...: USER hands the psec-pmixd on n0 an invitation.
+# invite USER SOCKET ARGUMENT...: USER hands the psec-pmixd on n0 an invitation,
+# as one of the step's nodes (wire) or of another step's (sibling).
 invite() {
-    local user=$1
-    shift
-    run_psec cluster_exec --user "$user" -- timeout 20 bin/c-invite "/run/psec/$job.0/wire" n0 "$@"
+    local user=$1 socket=$2
+    shift 2
+    run_psec cluster_exec --user "$user" -- timeout 20 bin/c-invite "/run/psec/$job.0/$socket" n0 "$@"
 }
 
 @test "another user's invitations do not reach a step" {
     wait_begin
-    invite psecbob "$job" 0 1 127.0.0.1 61001
-    (( status != 0 ))
-    says 'handed over: '
-    [[ $output != *yes* ]]
+    local socket
+    for socket in wire sibling; do
+        invite psecbob "$socket" "$job" 0 1 127.0.0.1 61001
+        (( status != 0 ))
+        says 'handed over: '
+        [[ $output != *yes* ]]
+    done
     wait_end
     [[ $(log_of n0) != *'an invitation was dropped'* ]]
 }
@@ -236,14 +240,14 @@ invite() {
     cluster_exec --user psecbob --node n0 -- "$psec" handshake --listen 127.0.0.1:61100 --wait 4 > "$shared/wire.bob" 2>&1 3>&- &
     attacker=$!
     wait_for 10 grep -q listening "$shared/wire.bob"
-    invite psecalice "$job" 0 - - 0
+    invite psecalice wire "$job" 0 - - 0
     log_says n0 'an invitation was dropped'
-    invite psecalice "$(( job + 1 ))" 0 1 127.0.0.1 61100
+    invite psecalice wire "$(( job + 1 ))" 0 1 127.0.0.1 61100
     log_says n0 'an invitation was dropped: it is for another step'
-    invite psecalice "$job" 0 17 127.0.0.1 61100
+    invite psecalice wire "$job" 0 17 127.0.0.1 61100
     log_says n0 'an invitation was dropped: its sender is no other node of this step'
     # This one is as good as any; the link that there is stays.
-    invite psecalice "$job" 0 1 127.0.0.1 61100
+    invite psecalice wire "$job" 0 1 127.0.0.1 61100
     (( status == 0 ))
     wait_end
     wait "$attacker" || :
