@@ -48,7 +48,7 @@ tool() {
         succeeds tool "n$node" bin/c-tool --uri "file:$dir/pmix.uri" --nspace "slurm.pmix.$job.0"
         says "name slurm.pmix.$job.0.tool.$node.0 0"
         says "server slurm.pmix.$job.0.servers $node"
-        says 'counters '
+        says 'counters 9'
         says 'size 4'
         log_says "n$node" "is connecting as slurm.pmix.$job.0.tool.$node.0:0"
     done
@@ -77,7 +77,7 @@ SCRIPT
     run_psec cluster_exec --user psecalice -- timeout 60 sbatch --wait tool.sbatch
     succeeds cat "$(cluster_dir)/shared/tool.out"
     says '.servers 0'
-    says 'counters '
+    says 'counters 9'
 }
 
 @test "tools are authenticated by any mechanism of the step, and by no other" {
