@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define CTL_VERSION 4u
+#define CTL_VERSION 5u
 
 #define CTL_LOG_FD     2 /* psec-pmixd's standard error: lines for the log */
 #define CTL_FD	       3 /* psec-pmixd's end of the control socket */
@@ -27,6 +27,7 @@ typedef enum {
 	CTL_TASKS = 4,	/* u32 pid of local task 0, 1, ...: they are forked and
 			   bound to CPUs, and wait for CTL_GO; then, up to the
 			   frame's end, their working directory */
+	CTL_EXITED = 5, /* ctl_exited_t: a task has ended */
 	/* psec-pmixd to slurmstepd */
 	CTL_BLOCK = 16, /* u32 local task, then its variables as above */
 	CTL_READY = 17, /* all blocks are sent, tasks may start */
@@ -44,6 +45,11 @@ typedef struct {
 	uint32_t stage; /* what failed, see launch.c */
 	int32_t err;	/* errno */
 } ctl_exec_t;
+
+typedef struct {
+	uint32_t local; /* task */
+	int32_t status; /* as waitpid() has it */
+} ctl_exited_t;
 
 #define CTL_CONFIG_MAX	 (1024 * 1024)	   /* bytes of a CONFIG frame */
 #define CTL_ENV_MAX	 (8 * 1024 * 1024) /* bytes of an ENV frame */

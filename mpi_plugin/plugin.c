@@ -77,6 +77,12 @@ static void tasks_forked(void)
 		server_tasks_forked(self.server);
 }
 
+static void task_exited(uint32_t local, int status)
+{
+	if (self.server)
+		server_task_exited(self.server, local, status);
+}
+
 static void tasks_over(int all_killed)
 {
 	if (self.server)
@@ -125,7 +131,8 @@ EXPORT int mpi_p_slurmstepd_prefork(const void *unused, char ***env)
 		self.server = server_start(step, *env, server_lost,
 					   self.failure, sizeof(self.failure));
 	if (self.server)
-		psec_step_hooks(tasks_forked, tasks_over, step_over);
+		psec_step_hooks(tasks_forked, task_exited, tasks_over,
+				step_over);
 	else
 		slurm_error("mpi/pmix: %s", self.failure);
 	return SLURM_SUCCESS;

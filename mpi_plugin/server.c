@@ -83,6 +83,18 @@ void server_tasks_forked(server_t *s)
 			   "tasks' CPUs in time");
 }
 
+/* Does not wait: where psec-pmixd does not read, it is not told. */
+void server_task_exited(server_t *s, uint32_t local, int status)
+{
+	const struct {
+		ctl_head_t head;
+		ctl_exited_t body;
+	} frame = { { CTL_EXITED, sizeof(ctl_exited_t) }, { local, status } };
+
+	send(s->proc.ctl_fd, &frame, sizeof(frame),
+	     MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void server_tasks_over(server_t *s, bool all_killed)
 {
 	if (s->relay)

@@ -38,6 +38,9 @@ const char *server_block(const server_t *server, uint32_t local, size_t *len);
  */
 void server_tasks_forked(server_t *server);
 
+/* Tell psec-pmixd that a task has ended, with waitpid()'s STATUS. */
+void server_task_exited(server_t *server, uint32_t local, int status);
+
 /*
  * The tasks have ended, ALL_KILLED: each by a signal; psec-pmixd may go.
  * Where it went before them and they were not killed with it, it was lost.

@@ -2,6 +2,7 @@
 /* step.c - the one object that the two plugins in slurmstepd share. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "step.h"
 
@@ -11,6 +12,7 @@
 static psec_step_t *current;
 static uint32_t forked, exited, killed_tasks; /* local tasks */
 static void (*tasks_forked_fn)(void);
+static void (*task_exited_fn)(uint32_t local, int status);
 static void (*tasks_over_fn)(int all_killed);
 static void (*step_over_fn)(void);
 
@@ -51,10 +53,12 @@ EXPORT void psec_step_set(psec_step_t *step)
 }
 
 EXPORT void psec_step_hooks(void (*tasks_forked)(void),
+			    void (*task_exited)(uint32_t local, int status),
 			    void (*tasks_over)(int all_killed),
 			    void (*step_over)(void))
 {
 	tasks_forked_fn = tasks_forked;
+	task_exited_fn = task_exited;
 	tasks_over_fn = tasks_over;
 	step_over_fn = step_over;
 }
@@ -81,9 +85,11 @@ EXPORT void psec_step_task_forked(uint32_t local, pid_t pid)
 		tasks_forked_fn();
 }
 
-EXPORT void psec_step_task_exited(int killed)
+EXPORT void psec_step_task_exited(uint32_t local, int status)
 {
-	if (killed)
+	if (task_exited_fn)
+		task_exited_fn(local, status);
+	if (WIFSIGNALED(status))
 		killed_tasks++;
 	if (current && ++exited >= current->nlocal && tasks_over_fn)
 		tasks_over_fn(killed_tasks >= current->nlocal);

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PSEC_STEP_ABI 4
+#define PSEC_STEP_ABI 5
 
 /* Site options from plugstack.conf; their table is in spank/options.c. */
 typedef struct {
@@ -77,11 +77,12 @@ void psec_step_set(psec_step_t *step);
 
 /*
  * What mpi_pmix.so wants done when all local tasks are forked and bound and
- * none has begun its program, when the last one has ended, and when the step
- * is over.  slurmstepd unloads MPI plugins late; SPANK's exit hook comes
- * before slurmctld learns of the end.
+ * none has begun its program, when each and when the last one has ended, and
+ * when the step is over.  slurmstepd unloads MPI plugins late; SPANK's exit
+ * hook comes before slurmctld learns of the end.
  */
 void psec_step_hooks(void (*tasks_forked)(void),
+		     void (*task_exited)(uint32_t local, int status),
 		     void (*tasks_over)(int all_killed),
 		     void (*step_over)(void));
 
@@ -93,8 +94,8 @@ void psec_step_set_cwd(const char *cwd);
 /* spank_psec.so: local task LOCAL is process PID and waits. */
 void psec_step_task_forked(uint32_t local, pid_t pid);
 
-/* spank_psec.so: one more local task has ended; KILLED: by a signal. */
-void psec_step_task_exited(int killed);
+/* spank_psec.so: a local task has ended, with waitpid()'s STATUS. */
+void psec_step_task_exited(uint32_t local, int status);
 /* spank_psec.so: the step is over. */
 void psec_step_end(void);
 

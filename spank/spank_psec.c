@@ -311,10 +311,11 @@ int slurm_spank_task_init(spank_t sp, int argc, char *argv[])
 int slurm_spank_task_exit(spank_t sp, int argc, char *argv[])
 {
 	const psec_step_t *step = psec_step_get(PSEC_STEP_ABI);
-	int status = 0;
+	int status = 0, local = 0;
 
+	spank_get_item(sp, S_TASK_ID, &local);
 	spank_get_item(sp, S_TASK_EXIT_STATUS, &status);
-	psec_step_task_exited(WIFSIGNALED(status));
+	psec_step_task_exited((uint32_t)local, status);
 	if (step)
 		mode_task_exited(step);
 	return 0;

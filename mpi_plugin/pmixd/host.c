@@ -9,6 +9,7 @@
 #include "credential.h"
 #include "deadline.h"
 #include "dmodex.h"
+#include "event.h"
 #include "fence.h"
 #include "group.h"
 #include "host.h"
@@ -121,6 +122,7 @@ pmix_server_module_t host_module = {
 	.publish = publish_upcall,
 	.lookup = lookup_upcall,
 	.unpublish = unpublish_upcall,
+	.notify_event = event_notify_upcall,
 	.query = query_upcall,
 	.group = group_upcall,
 	.tool_connected = tool_upcall,

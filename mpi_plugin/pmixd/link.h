@@ -40,6 +40,7 @@ typedef enum {
 	LINK_NOTICE = 3,  /* step.c: this step is ending, and why */
 	LINK_KEY = 4,	  /* step_key.c: the key of native credentials */
 	LINK_PUBLISH = 8, /* publish_net.c: published data */
+	LINK_EVENT = 9,	  /* event.c: events for all nodes */
 	LINK_TYPE_MAX = 15
 } link_type_t;
 

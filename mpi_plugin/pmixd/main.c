@@ -31,6 +31,7 @@
 #include "dmodex.h"
 #include "door.h"
 #include "error.h"
+#include "event.h"
 #include "host.h"
 #include "infolist.h"
 #include "log.h"
@@ -379,6 +380,7 @@ static int start_links(psec_error_t *err)
 	if (pmixd.coll) {
 		dmodex_init();
 		notice_init();
+		event_init();
 		rv = start_services(err);
 		n = coll_partners(cfg.node, cfg.nnodes, partners,
 				  sizeof(partners) / sizeof(partners[0]));
@@ -575,6 +577,24 @@ static void orphaned(void)
 	abort_kill_step(SIGKILL, 0);
 }
 
+/* BODY is that of a CTL_EXITED frame. */
+static void task_exited(const char *body, size_t len)
+{
+	ctl_exited_t exited;
+	uint32_t rank;
+
+	if (len != sizeof(exited))
+		return;
+	memcpy(&exited, body, sizeof(exited));
+	if (exited.local >= pmixd.conf.nlocal)
+		return;
+	rank = pmixd.conf.ranks[exited.local];
+	pthread_mutex_lock(&pmixd.lock);
+	publish_net_ended(rank);
+	pthread_mutex_unlock(&pmixd.lock);
+	event_task_ended(rank, exited.status);
+}
+
 /* True: the step is over; false: slurmstepd is gone. */
 static bool serve_slurmstepd(void)
 {
@@ -587,6 +607,8 @@ static bool serve_slurmstepd(void)
 			tasks_forked(&pmixd, data, len);
 			control_send(CTL_GO, NULL, 0);
 		}
+		if (type == CTL_EXITED)
+			task_exited(data, len);
 		free(data);
 		if (type == CTL_END)
 			return true;

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* event.c - see event.h. */
+#include "event.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "event_msg.h"
+#include "infolist.h"
+#include "link.h"
+#include "log.h"
+#include "packed.h"
+#include "pmixd.h"
+#include "progress.h"
+
+#define ENDS_MAX 64 /* ends of tasks that a node tells the others */
+
+/* An event for the processes of this node. */
+typedef struct {
+	progress_call_t call;
+	pmix_status_t code;
+	pmix_proc_t source;
+	pmix_data_range_t range;
+	pmix_info_t *infos;
+	size_t ninfos;
+	uint8_t *packed; /* of another node; INFOS are made of it */
+	size_t len;
+} event_t;
+
+static unsigned ends; /* told so far; main thread */
+
+/* -- to this node's processes --------------------------------------------- */
+
+static void told(pmix_status_t status, void *arg)
+{
+	event_t *e = arg;
+
+	if (e->infos)
+		PMIX_INFO_FREE(e->infos, e->ninfos);
+	free(e->packed);
+	free(e);
+}
+
+static pmix_status_t unpack(event_t *e)
+{
+	if (e->infos || e->ninfos == 0)
+		return PMIX_SUCCESS;
+	PMIX_INFO_CREATE(e->infos, e->ninfos);
+	if (!e->infos)
+		return PMIX_ERR_NOMEM;
+	return packed_read(e->packed, e->len, e->infos, (int32_t)e->ninfos,
+			   PMIX_INFO);
+}
+
+/* On the progress thread. */
+static void tell(progress_call_t *call)
+{
+	event_t *e = (event_t *)call;
+	pmix_status_t rc = unpack(e);
+
+	if (rc == PMIX_SUCCESS)
+		rc = PMIx_Notify_event(e->code, &e->source, e->range, e->infos,
+				       e->ninfos, told, e);
+	if (rc == PMIX_SUCCESS)
+		return;
+	if (rc != PMIX_OPERATION_SUCCEEDED)
+		plog_info("an event (%s) cannot be told to the processes of "
+			  "this node: %s",
+			  PMIx_Error_string(e->code), PMIx_Error_string(rc));
+	told(rc, e);
+}
+
+/* -- between nodes; with the lock held ------------------------------------ */
+
+static void pass_on(const event_msg_t *m)
+{
+	uint8_t head[EVENT_HEAD_MAX];
+	const struct iovec iov[2] = {
+		{ head, event_msg_head(m, head) },
+		{ (void *)(uintptr_t)m->infos, m->len },
+	};
+	uint32_t children[32];
+	size_t n;
+
+	if (!pmixd.links)
+		return;
+	n = event_msg_children(m->root, pmixd.conf.node, pmixd.conf.nnodes,
+			       children, sizeof(children) / sizeof(*children));
+	for (size_t i = 0; i < n; i++)
+		(void)links_send(pmixd.links, children[i], LINK_EVENT, iov,
+				 m->len ? 2 : 1);
+}
+
+static void handle(void *arg, uint32_t from, const void *msg, size_t len)
+{
+	const char *why;
+	event_msg_t m;
+	event_t *e;
+
+	if (event_msg_decode(&m, msg, len, &why) != 0 ||
+	    m.root >= pmixd.conf.nnodes || m.root == pmixd.conf.node) {
+		links_drop(pmixd.links, from, "an event is malformed");
+		return;
+	}
+	pass_on(&m);
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return;
+	e->code = m.code;
+	e->range = m.range;
+	PMIX_LOAD_PROCID(&e->source, m.nspace, m.rank);
+	e->ninfos = m.ninfos;
+	e->len = m.len;
+	e->packed = malloc(m.len + 1);
+	if (!e->packed) {
+		free(e);
+		return;
+	}
+	memcpy(e->packed, m.infos, m.len);
+	progress_post(&e->call, tell);
+}
+
+void event_init(void)
+{
+	links_register(pmixd.links, LINK_EVENT, handle, NULL);
+}
+
+/* -- from this node ------------------------------------------------------- */
+
+/* To all other nodes.  Without the lock. */
+static pmix_status_t spread(pmix_status_t code, const pmix_proc_t *source,
+			    pmix_data_range_t range, const pmix_info_t *info,
+			    size_t ninfo)
+{
+	event_msg_t m = { .root = pmixd.conf.node,
+			  .code = code,
+			  .range = range,
+			  .rank = source->rank,
+			  .ninfos = (uint32_t)ninfo };
+	pmix_status_t rc = PMIX_SUCCESS;
+	pmix_byte_object_t bytes;
+
+	if (ninfo > EVENT_INFOS_MAX)
+		return PMIX_ERR_BAD_PARAM;
+	PMIX_BYTE_OBJECT_CONSTRUCT(&bytes);
+	if (ninfo)
+		rc = packed_make(info, (int32_t)ninfo, PMIX_INFO, &bytes);
+	if (rc != PMIX_SUCCESS)
+		return rc;
+	memcpy(m.nspace, source->nspace,
+	       strnlen(source->nspace, EVENT_NSPACE_MAX));
+	m.infos = (const uint8_t *)bytes.bytes;
+	m.len = bytes.size;
+	pthread_mutex_lock(&pmixd.lock);
+	pass_on(&m);
+	pthread_mutex_unlock(&pmixd.lock);
+	PMIX_BYTE_OBJECT_DESTRUCT(&bytes);
+	return PMIX_SUCCESS;
+}
+
+/* On the progress thread; libpmix has told this node's processes. */
+pmix_status_t event_notify_upcall(pmix_status_t code, const pmix_proc_t *source,
+				  pmix_data_range_t range, pmix_info_t info[],
+				  size_t ninfo, pmix_op_cbfunc_t cbfunc,
+				  void *cbdata)
+{
+	pmix_status_t rc = PMIX_SUCCESS;
+
+	/* What is for us is not for others, and we have no use for it. */
+	if (pmixd.links && range != PMIX_RANGE_RM &&
+	    range != PMIX_RANGE_LOCAL && range != PMIX_RANGE_PROC_LOCAL)
+		rc = spread(code, source, range, info, ninfo);
+	return rc == PMIX_SUCCESS ? PMIX_OPERATION_SUCCEEDED : rc;
+}
+
+/* -- ends of tasks -------------------------------------------------------- */
+
+static pmix_status_t describe(const pmix_proc_t *proc, int status,
+			      pmix_data_array_t *out)
+{
+	infolist_t l = infolist_new();
+	pmix_status_t how = PMIX_SUCCESS;
+	int code = WEXITSTATUS(status);
+
+	if (WIFSIGNALED(status)) {
+		how = PMIX_ERR_PROC_ABORTED_BY_SIG;
+		code = 128 + WTERMSIG(status);
+	} else if (code) {
+		how = PMIX_ERR_EXIT_NONZERO_TERM;
+	}
+	infolist_add(&l, PMIX_EVENT_AFFECTED_PROC, proc, PMIX_PROC);
+	infolist_add(&l, PMIX_EXIT_CODE, &code, PMIX_INT);
+	infolist_add(&l, PMIX_PROC_TERM_STATUS, &how, PMIX_STATUS);
+	/* Libraries' default handlers take any event for an error. */
+	infolist_bool(&l, PMIX_EVENT_NON_DEFAULT, true);
+	return infolist_take(&l, out);
+}
+
+/* Is somebody left here who could want to know, or is it no ordinary end? */
+static bool is_news(int status)
+{
+	bool all;
+
+	pthread_mutex_lock(&pmixd.lock);
+	all = pmixd.finalized >= pmixd.conf.nlocal;
+	pthread_mutex_unlock(&pmixd.lock);
+	return (!all || status != 0) && ends++ < ENDS_MAX;
+}
+
+void event_task_ended(uint32_t rank, int status)
+{
+	pmix_data_array_t info;
+	pmix_proc_t proc;
+	event_t *e;
+
+	if (!is_news(status))
+		return;
+	PMIX_LOAD_PROCID(&proc, pmixd.nspace, rank);
+	if (describe(&proc, status, &info) != PMIX_SUCCESS)
+		return;
+	if (pmixd.links)
+		(void)spread(PMIX_EVENT_PROC_TERMINATED, &proc,
+			     PMIX_RANGE_NAMESPACE, info.array, info.size);
+	e = calloc(1, sizeof(*e));
+	if (!e) {
+		PMIX_DATA_ARRAY_DESTRUCT(&info);
+		return;
+	}
+	e->code = PMIX_EVENT_PROC_TERMINATED;
+	e->source = proc;
+	e->range = PMIX_RANGE_NAMESPACE;
+	e->infos = info.array;
+	e->ninfos = info.size;
+	pthread_mutex_lock(&pmixd.lock);
+	progress_post(&e->call, tell);
+	pthread_mutex_unlock(&pmixd.lock);
+}

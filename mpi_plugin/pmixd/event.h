@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * event.h - events between the step's nodes: PMIx_Notify_event, and the ends
+ * of tasks.
+ *
+ * libpmix itself keeps who has registered for what, and tells the processes
+ * of its own node.
+ */
+#ifndef PMIXD_EVENT_H
+#define PMIXD_EVENT_H
+
+#include <pmix_server.h>
+
+/* With pmixd.lock held, when the links exist. */
+void event_init(void);
+
+/* Host upcall notify_event: an event of this node, for the others. */
+pmix_status_t event_notify_upcall(pmix_status_t code, const pmix_proc_t *source,
+				  pmix_data_range_t range, pmix_info_t info[],
+				  size_t ninfo, pmix_op_cbfunc_t cbfunc,
+				  void *cbdata);
+
+/*
+ * The task RANK of this node has ended with STATUS, as waitpid() has it: tell
+ * those who have registered for PMIX_EVENT_PROC_TERMINATED.  Main thread.
+ */
+void event_task_ended(uint32_t rank, int status);
+
+#endif

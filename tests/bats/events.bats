@@ -1,0 +1,46 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Events between the processes of a step, and of their ends.
+
+# bats and common.bash set variables.
+# shellcheck disable=SC2154
+
+load common
+
+setup_file() {
+    own_cluster
+}
+
+teardown_file() {
+    cluster_down
+}
+
+teardown() {
+    end_steps
+}
+
+@test "events on one node" {
+    succeeds step -N1 -n3 bin/c-event
+}
+
+@test "events on four nodes reach those whom they are meant for" {
+    succeeds step -N4 --ntasks-per-node=2 bin/c-event
+}
+
+@test "events on three nodes with uneven tasks" {
+    succeeds step -N3 -n7 --distribution=cyclic bin/c-event
+}
+
+# The exit of one rank leaves the others running only with --kill-on-bad-exit=0.
+@test "the end of a process is told to the others, with its exit status" {
+    run_psec step --kill-on-bad-exit=0 -N4 --ntasks-per-node=2 bin/c-event --end
+    (( status == 3 ))
+    (( $(grep -c 'heard of it' <<< "$output") == 7 ))
+}
+
+@test "the end of a process by a signal is told, too" {
+    run_psec step --kill-on-bad-exit=0 -N2 -n2 bin/c-event --killed
+    (( status == 137 ))
+    (( $(grep -c 'heard of it' <<< "$output") == 1 ))
+}
