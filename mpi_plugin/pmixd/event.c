@@ -14,6 +14,7 @@
 #include "packed.h"
 #include "pmixd.h"
 #include "progress.h"
+#include "tasklist.h"
 
 #define ENDS_MAX 64 /* ends of tasks that a node tells the others */
 
@@ -182,14 +183,12 @@ static pmix_status_t describe(const pmix_proc_t *proc, int status,
 {
 	infolist_t l = infolist_new();
 	pmix_status_t how = PMIX_SUCCESS;
-	int code = WEXITSTATUS(status);
+	int code = tasklist_exit_code(status);
 
-	if (WIFSIGNALED(status)) {
+	if (WIFSIGNALED(status))
 		how = PMIX_ERR_PROC_ABORTED_BY_SIG;
-		code = 128 + WTERMSIG(status);
-	} else if (code) {
+	else if (code)
 		how = PMIX_ERR_EXIT_NONZERO_TERM;
-	}
 	infolist_add(&l, PMIX_EVENT_AFFECTED_PROC, proc, PMIX_PROC);
 	infolist_add(&l, PMIX_EXIT_CODE, &code, PMIX_INT);
 	infolist_add(&l, PMIX_PROC_TERM_STATUS, &how, PMIX_STATUS);

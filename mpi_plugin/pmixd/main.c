@@ -41,6 +41,7 @@
 #include "publish_net.h"
 #include "sibling.h"
 #include "status.h"
+#include "tasklist.h"
 #include "tasks.h"
 #include "tool.h"
 
@@ -590,6 +591,7 @@ static void task_exited(const char *body, size_t len)
 		return;
 	rank = pmixd.conf.ranks[exited.local];
 	pthread_mutex_lock(&pmixd.lock);
+	tasklist_exited(exited.local, exited.status);
 	publish_net_ended(rank);
 	pthread_mutex_unlock(&pmixd.lock);
 	event_task_ended(rank, exited.status);

@@ -11,6 +11,7 @@
 #include "pmixd.h"
 #include "progress.h"
 #include "query.h"
+#include "query_step.h"
 
 typedef struct {
 	progress_call_t call;
@@ -66,6 +67,8 @@ static size_t answer_keys(const pmix_query_t *query, infolist_t *l,
 	for (char **key = query->keys; key && *key; key++, n++)
 		if (!strcmp(*key, PSEC_KEY_COUNTERS)) {
 			put_counters(l);
+			++*known;
+		} else if (query_step(l, *key, query)) {
 			++*known;
 		}
 	return n;

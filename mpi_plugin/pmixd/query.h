@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * query.h - PMIx_Query_info for keys of ours.
+ * query.h - PMIx_Query_info: keys of ours, and those of query_step.h.
  *
  * PSEC_KEY_COUNTERS: what this node's server of this step has done with
  * credentials, an array of pmix_info_t (see query.c).  libpmix's clients keep

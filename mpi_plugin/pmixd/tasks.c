@@ -18,6 +18,7 @@
 
 #include "infolist.h"
 #include "log.h"
+#include "tasklist.h"
 #include "tasks.h"
 
 #define MAKER	     "hwloc:"
@@ -191,6 +192,9 @@ void tasks_forked(const pmixd_t *d, const char *body, size_t len)
 		uint32_t pid;
 
 		memcpy(&pid, body + i * sizeof(pid), sizeof(pid));
+		pthread_mutex_lock(&pmixd.lock);
+		tasklist_forked(i, (pid_t)pid);
+		pthread_mutex_unlock(&pmixd.lock);
 		if (store_cpus(&s, d->conf.ranks[i], (pid_t)pid))
 			bound = true;
 	}

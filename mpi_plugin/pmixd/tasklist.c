@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tasklist.c - see tasklist.h. */
+#include "tasklist.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "pmixd.h"
+
+/* Guarded by pmixd.lock; made when the first is known. */
+static task_t *tasks;
+
+static task_t *task_of(uint32_t local)
+{
+	if (!tasks)
+		tasks = calloc(pmixd.conf.nlocal, sizeof(*tasks));
+	return tasks && local < pmixd.conf.nlocal ? &tasks[local] : NULL;
+}
+
+void tasklist_forked(uint32_t local, pid_t pid)
+{
+	task_t *task = task_of(local);
+
+	if (task)
+		task->pid = pid;
+}
+
+void tasklist_exited(uint32_t local, int status)
+{
+	task_t *task = task_of(local);
+
+	if (!task)
+		return;
+	task->ended = true;
+	task->status = status;
+}
+
+task_t tasklist_get(uint32_t local)
+{
+	const task_t *task = task_of(local);
+
+	return task ? *task : (task_t){ 0, false, 0 };
+}
+
+int tasklist_exit_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+				   : WEXITSTATUS(status);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tasklist.h - the processes of this node's tasks, and how they have ended.
+ *
+ * All functions are called with pmixd.lock held.
+ */
+#ifndef PMIXD_TASKLIST_H
+#define PMIXD_TASKLIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct {
+	pid_t pid;  /* 0: it is not forked yet */
+	bool ended; /* its process id may be another's by now */
+	int status; /* then: as waitpid() has it */
+} task_t;
+
+void tasklist_forked(uint32_t local, pid_t pid);
+void tasklist_exited(uint32_t local, int status);
+
+/* LOCAL is below pmixd.conf.nlocal. */
+task_t tasklist_get(uint32_t local);
+
+/* An exit status as a shell has it: 128 and its number for a signal. */
+int tasklist_exit_code(int status);
+
+#endif
