@@ -1,12 +1,93 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# What the documents say of the tests is so.
+# The documentation and what it is about agree: links, command lines, options,
+# messages.  No cluster.
 
-# common.bash sets variables.
-# shellcheck disable=SC2154
+# bats and common.bash set variables; single quotes are for patterns.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
 
 load common
+
+setup() {
+    cd "$psec_repo" || return
+    install=$(readlink -f -- "$PSEC_INSTALL")
+}
+
+@test "all links of README and guides lead to a file and a heading" {
+    run_psec scripts/docs --check
+    (( status == 0 ))
+    says ', 0 wrong'
+    # It can fail.
+    printf '[a](doc/none.md) [b](README.md#none) `[c](none)`\n' > "$BATS_TEST_TMPDIR/bad.md"
+    cp README.md "$BATS_TEST_TMPDIR"
+    refuses python3 scripts/links.py "$BATS_TEST_TMPDIR/bad.md"
+    says '2 links in 1 files, 2 wrong'
+}
+
+@test "all of our command lines in README and guides exist, with their options" {
+    run_psec python3 tests/bats/commands.py "$install" README.md doc/*.md
+    (( status == 0 ))
+    printf '    scripts/none\n    scripts/test --none\n    psec none\n    psec list --none\n    meson setup b -Dnone=1\n    psec-check --none\n' > "$BATS_TEST_TMPDIR/bad.md"
+    refuses python3 tests/bats/commands.py "$install" "$BATS_TEST_TMPDIR/bad.md"
+    says '6 command lines, 6 wrong'
+}
+
+@test "manual pages say what they are, and refer to pages that there are" {
+    local page name ref
+    for page in doc/man/*.[1-9]; do
+        name=${page##*/}
+        grep -q '^\.TH [A-Z\\_-]* '"${name##*.}" "$page"
+        [[ -e $install/share/man/man${name##*.}/$name ]]
+        # Of our pages; the others are other people's.
+        while read -r ref; do
+            [[ -e $install/share/man/man${ref##*.}/$ref ]] || {
+                echo "$page refers to $ref"
+                return 1
+            }
+        done < <(sed -nE 's/[\]//g; s/^\.BR (psec|libpsec|spank_psec)([a-z_-]*) \(([0-9])\).*/\1\2.\3/p' "$page")
+    done
+}
+
+@test "each option of plugstack.conf is in the manual and in the admin guide" {
+    local key count=0
+    while read -r key; do
+        count=$(( count + 1 ))
+        grep -qE "^\.B[IR]* ${key//_/[\\]?_}(=| |\$)" doc/man/spank_psec.5 || {
+            echo "not in spank_psec(5): $key"
+            return 1
+        }
+        grep -qE "^\| \`$key\`" doc/admin-guide.md || {
+            echo "not in the admin guide: $key"
+            return 1
+        }
+    done < <(sed -nE 's/^\t\{ "([a-z_]+)", .*offsetof.*/\1/p' spank/options.c)
+    (( count > 10 ))
+}
+
+@test "each check of psec-check is in its manual and in the admin guide" {
+    local name count=0
+    while read -r name; do
+        count=$(( count + 1 ))
+        grep -qF "\`$name\`" doc/admin-guide.md
+        grep -qF "${name//-/\\-}" doc/man/psec-check.8
+    done < <(grep -oE 'finding (critical|warning|unknown|"\$level") [a-z-]+' scripts/psec-check | awk '{ print $3 }' | sort -u)
+    (( count > 15 ))
+}
+
+@test "the version is the same everywhere" {
+    local version
+    version=$(sed -nE "s/^  version: '([0-9.]+)',/\1/p" meson.build)
+    [[ -n $version ]]
+    [[ $(scripts/psec-check --version) == "psec-check $version" ]]
+    [[ $("$install/bin/psec" --version) == *"$version"* ]]
+    grep -q "^slurm-psec ($version)" debian/changelog
+    grep -q "^Version: *$version\$" packaging/slurm-psec.spec
+    run_psec grep -L "slurm-psec $version" doc/man/*.[1-9]
+    [[ -z $output ]]
+}
+
+# --- what tables say of tests ------------------------------------------------
 
 @test "each test that the tables of attacks and of the RFCs name exists" {
     succeeds python3 "$BATS_TEST_DIRNAME/named_tests.py" "$psec_repo" doc/security.md doc/rfc-table.md
