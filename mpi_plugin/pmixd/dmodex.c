@@ -6,6 +6,9 @@
  * node is lost, or PMIX_TIMEOUT passes.  The answering side asks its own
  * libpmix, which answers when the rank has committed; where the asker needs a
  * certain key that is not there yet, it looks again, ever more slowly.
+ *
+ * Servers of one step talk over their links; those of other steps of the job
+ * through peers.h, after the namespace has been made known here.
  */
 #include <arpa/inet.h>
 #include <stdbool.h>
@@ -16,6 +19,8 @@
 #include "dmodex.h"
 #include "link.h"
 #include "log.h"
+#include "nspaces.h"
+#include "peers.h"
 #include "pmixd.h"
 
 #define LOOK_AGAIN_MIN_MS 5
@@ -36,16 +41,20 @@ typedef struct {
 typedef struct ask {
 	struct ask *next;
 	uint32_t id;
-	uint32_t node;
+	peers_addr_t at; /* whose answer it waits for */
 	pmix_modex_cbfunc_t cbfunc;
 	void *cbdata;
 	deadline_t timeout; /* set where there is a PMIX_TIMEOUT */
+	int timeout_s;	    /* of it; 0: none */
+	uint32_t rank;	    /* of another step */
+	pmix_key_t key;
 } ask_t;
 
 /* The answering side. */
 typedef struct serve {
 	struct serve *next;
-	uint32_t node, id;
+	peers_addr_t to;
+	uint32_t id;
 	pmix_proc_t proc;
 	pmix_key_t key; /* "": whatever has been committed */
 	int wait_ms;	/* until the next look */
@@ -56,9 +65,15 @@ typedef struct serve {
 /* Guarded by pmixd.lock. */
 static ask_t *asks;
 static serve_t *serves;
+static ask_t *abroad; /* wait until the namespace is known */
 static uint32_t last_id;
 
-static int send_message(uint32_t node, const head_t *h, const void *data,
+static bool is_same(peers_addr_t a, peers_addr_t b)
+{
+	return a.step == b.step && a.node == b.node;
+}
+
+static int send_message(peers_addr_t to, const head_t *h, const void *data,
 			size_t len)
 {
 	head_t wire = { htonl(h->kind), htonl(h->id), htonl(h->rank),
@@ -68,17 +83,19 @@ static int send_message(uint32_t node, const head_t *h, const void *data,
 		{ (void *)(uintptr_t)data, len },
 	};
 
-	return links_send(pmixd.links, node, LINK_DMODEX, iov, len ? 2 : 1);
+	if (to.step != pmixd.conf.step_id)
+		return peers_send(to, PEERS_DMODEX, iov, len ? 2 : 1);
+	return links_send(pmixd.links, to.node, LINK_DMODEX, iov, len ? 2 : 1);
 }
 
 /* -- asking -------------------------------------------------------------- */
 
-static ask_t *ask_take(uint32_t id, uint32_t node)
+static ask_t *ask_take(uint32_t id, peers_addr_t from)
 {
 	for (ask_t **p = &asks; *p; p = &(*p)->next) {
 		ask_t *a = *p;
 
-		if (a->id == id && a->node == node) {
+		if (a->id == id && is_same(a->at, from)) {
 			*p = a->next;
 			return a;
 		}
@@ -98,24 +115,20 @@ static void ask_timed_out(deadline_t *d)
 	ask_t *a = deadline_owner(d, ask_t, timeout);
 	head_t forget = { FORGET, a->id, 0, 0 };
 
-	(void)send_message(a->node, &forget, NULL, 0);
-	ask_take(a->id, a->node);
+	(void)send_message(a->at, &forget, NULL, 0);
+	ask_take(a->id, a->at);
 	ask_finish(a, PMIX_ERR_TIMEOUT, NULL, 0);
 }
 
 /* INFO: the caller's PMIX_TIMEOUT, or NULL. */
-static pmix_status_t ask_timeout(ask_t *a, const pmix_info_t *info)
+static pmix_status_t ask_seconds(const pmix_info_t *info, int *timeout_s)
 {
 	pmix_status_t rc = PMIX_SUCCESS;
-	int timeout_s = 0;
 
+	*timeout_s = 0;
 	if (info)
-		PMIX_VALUE_GET_NUMBER(rc, &info->value, timeout_s, int);
-	if (rc != PMIX_SUCCESS)
-		return PMIX_ERR_BAD_PARAM;
-	if (timeout_s > 0)
-		deadline_set(&a->timeout, timeout_s * 1000LL, ask_timed_out);
-	return PMIX_SUCCESS;
+		PMIX_VALUE_GET_NUMBER(rc, &info->value, *timeout_s, int);
+	return rc == PMIX_SUCCESS ? rc : PMIX_ERR_BAD_PARAM;
 }
 
 static const pmix_info_t *find(const pmix_info_t info[], size_t ninfo,
@@ -131,10 +144,12 @@ static pmix_status_t ask_send(ask_t *a, uint32_t rank, const char *key)
 {
 	head_t h = { ASK, a->id, rank, 0 };
 
-	if (send_message(a->node, &h, key, strlen(key)) != 0)
+	if (send_message(a->at, &h, key, strlen(key)) != 0)
 		return PMIX_ERR_UNREACH;
 	a->next = asks;
 	asks = a;
+	if (a->timeout_s > 0)
+		deadline_set(&a->timeout, a->timeout_s * 1000LL, ask_timed_out);
 	return PMIX_SUCCESS;
 }
 
@@ -153,6 +168,71 @@ static void local_answer(pmix_status_t status, char *data, size_t len,
 	ask_finish(a, status, copy, copy ? len : 0);
 }
 
+/* The namespace is known now, or will not be. */
+static void abroad_known(void *arg, bool ok)
+{
+	ask_t *a = arg, **p = &abroad;
+	pmix_status_t rc = PMIX_ERR_NOT_FOUND;
+
+	while (*p != a)
+		p = &(*p)->next;
+	*p = a->next;
+	/* What libpmix wanted to know it has. */
+	if (ok && a->rank == PMIX_RANK_WILDCARD)
+		rc = PMIX_SUCCESS;
+	else if (ok && nspaces_node_of(a->at.step, a->rank, &a->at.node)) {
+		rc = ask_send(a, a->rank, a->key);
+		if (rc == PMIX_SUCCESS)
+			return;
+	}
+	ask_finish(a, rc, NULL, 0);
+}
+
+/* While it registers a namespace libpmix repeats the requests that wait for
+ * it; they are answered once. */
+static bool is_repeated(const void *cbdata)
+{
+	for (const ask_t *a = abroad; a; a = a->next)
+		if (a->cbdata == cbdata)
+			return true;
+	return false;
+}
+
+static pmix_status_t ask_abroad(const pmix_proc_t *proc,
+				const pmix_info_t info[], size_t ninfo,
+				const char *key, pmix_modex_cbfunc_t cbfunc,
+				void *cbdata)
+{
+	uint32_t step;
+	pmix_status_t rc;
+	ask_t *a;
+
+	if (!nspaces_step(proc->nspace, &step))
+		return PMIX_ERR_NOT_FOUND;
+	if (strlen(key) > PMIX_MAX_KEYLEN)
+		return PMIX_ERR_BAD_PARAM;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return PMIX_ERR_NOMEM;
+	a->cbfunc = cbfunc;
+	a->cbdata = cbdata;
+	a->at.step = step;
+	a->rank = proc->rank;
+	memcpy(a->key, key, strlen(key) + 1);
+	pthread_mutex_lock(&pmixd.lock);
+	a->id = ++last_id;
+	rc = ask_seconds(find(info, ninfo, PMIX_TIMEOUT), &a->timeout_s);
+	if (rc != PMIX_SUCCESS || is_repeated(cbdata)) {
+		free(a);
+	} else {
+		a->next = abroad;
+		abroad = a;
+		nspaces_need(step, abroad_known, a);
+	}
+	pthread_mutex_unlock(&pmixd.lock);
+	return rc;
+}
+
 pmix_status_t dmodex_upcall(const pmix_proc_t *proc, const pmix_info_t info[],
 			    size_t ninfo, pmix_modex_cbfunc_t cbfunc,
 			    void *cbdata)
@@ -165,8 +245,9 @@ pmix_status_t dmodex_upcall(const pmix_proc_t *proc, const pmix_info_t info[],
 	pmix_status_t rc;
 	ask_t *a;
 
-	if (!PMIX_CHECK_NSPACE(proc->nspace, pmixd.nspace) ||
-	    (proc->rank != PMIX_RANK_WILDCARD &&
+	if (!PMIX_CHECK_NSPACE(proc->nspace, pmixd.nspace))
+		return ask_abroad(proc, info, ninfo, name, cbfunc, cbdata);
+	if ((proc->rank != PMIX_RANK_WILDCARD &&
 	     proc->rank >= pmixd.layout.ntasks))
 		return PMIX_ERR_NOT_FOUND;
 	if (strlen(name) > PMIX_MAX_KEYLEN)
@@ -183,21 +264,20 @@ pmix_status_t dmodex_upcall(const pmix_proc_t *proc, const pmix_info_t info[],
 			free(a);
 		return rc;
 	}
-	a->node = pmixd.layout.node_of[proc->rank];
+	a->at.step = pmixd.conf.step_id;
+	a->at.node = pmixd.layout.node_of[proc->rank];
 	pthread_mutex_lock(&pmixd.lock);
 	a->id = ++last_id;
-	rc = ask_timeout(a, find(info, ninfo, PMIX_TIMEOUT));
+	rc = ask_seconds(find(info, ninfo, PMIX_TIMEOUT), &a->timeout_s);
 	if (rc == PMIX_SUCCESS)
 		rc = ask_send(a, proc->rank, name);
-	if (rc != PMIX_SUCCESS) {
-		deadline_clear(&a->timeout);
+	if (rc != PMIX_SUCCESS)
 		free(a);
-	}
 	pthread_mutex_unlock(&pmixd.lock);
 	return rc;
 }
 
-static void take_answer(uint32_t from, const head_t *h, const void *data,
+static void take_answer(peers_addr_t from, const head_t *h, const void *data,
 			size_t len)
 {
 	ask_t *a = ask_take(h->id, from);
@@ -236,7 +316,7 @@ static void serve_answer(serve_t *s, pmix_status_t status, const void *data,
 	head_t h = { ANSWER, s->id, s->proc.rank, (uint32_t)status };
 
 	if (!s->forgotten)
-		(void)send_message(s->node, &h, data, len);
+		(void)send_message(s->to, &h, data, len);
 	serve_free(s);
 }
 
@@ -294,7 +374,7 @@ static void serve_start(serve_t *s)
 		serve_answer(s, rc, NULL, 0);
 }
 
-static void take_question(uint32_t from, const head_t *h, const char *key,
+static void take_question(peers_addr_t from, const head_t *h, const char *key,
 			  size_t len)
 {
 	serve_t *s;
@@ -315,7 +395,7 @@ static void take_question(uint32_t from, const head_t *h, const char *key,
 		(void)send_message(from, &no, NULL, 0);
 		return;
 	}
-	s->node = from;
+	s->to = from;
 	s->id = h->id;
 	PMIX_LOAD_NSPACE(s->proc.nspace, pmixd.nspace);
 	s->proc.rank = h->rank;
@@ -325,23 +405,22 @@ static void take_question(uint32_t from, const head_t *h, const char *key,
 	serve_start(s);
 }
 
-static void forget(uint32_t node, bool all, uint32_t id)
+static void forget(peers_addr_t asker, uint32_t id)
 {
 	for (serve_t *s = serves; s; s = s->next)
-		if (s->node == node && (all || s->id == id))
+		if (is_same(s->to, asker) && s->id == id)
 			s->forgotten = true;
 }
 
 /* -- links --------------------------------------------------------------- */
 
-static void handle(void *arg, uint32_t from, const void *msg, size_t len)
+static void take(peers_addr_t from, const void *msg, size_t len)
 {
 	const char *rest = (const char *)msg + sizeof(head_t);
 	head_t h;
 
 	if (len < sizeof(h)) {
-		plog_error("node %s sent a direct modex message of %zu bytes",
-			   pmixd_node_name(from), len);
+		plog_error("a direct modex message of %zu bytes came", len);
 		return;
 	}
 	memcpy(&h, msg, sizeof(h));
@@ -353,31 +432,74 @@ static void handle(void *arg, uint32_t from, const void *msg, size_t len)
 	else if (h.kind == ANSWER)
 		take_answer(from, &h, rest, len);
 	else if (h.kind == FORGET)
-		forget(from, false, h.id);
+		forget(from, h.id);
 }
 
-static void lost(void *arg, uint32_t node, int orderly, const char *why)
+static void handle(void *arg, uint32_t from, const void *msg, size_t len)
 {
-	ask_t *gone = NULL;
+	take((peers_addr_t){ pmixd.conf.step_id, from }, msg, len);
+}
+
+static void handle_far(void *arg, peers_addr_t from, const void *msg,
+		       size_t len)
+{
+	/* Nodes of this step have links of their own for it. */
+	if (from.step != pmixd.conf.step_id)
+		take(from, msg, len);
+}
+
+/* Is AT the node LOST, or where that is NULL, of STEP? */
+static bool is_gone(peers_addr_t at, const peers_addr_t *lost, uint32_t step)
+{
+	if (lost)
+		return is_same(at, *lost);
+	if (step == PEERS_ALL)
+		return at.step != pmixd.conf.step_id;
+	return at.step == step;
+}
+
+static void gone(const peers_addr_t *at, uint32_t step)
+{
+	ask_t *failed = NULL;
 
 	for (ask_t **p = &asks; *p;) {
 		ask_t *a = *p;
 
-		if (a->node != node) {
+		if (!is_gone(a->at, at, step)) {
 			p = &a->next;
 			continue;
 		}
 		*p = a->next;
-		a->next = gone;
-		gone = a;
+		a->next = failed;
+		failed = a;
 	}
-	while (gone) {
-		ask_t *a = gone;
+	while (failed) {
+		ask_t *a = failed;
 
-		gone = a->next;
+		failed = a->next;
 		ask_finish(a, PMIX_ERR_UNREACH, NULL, 0);
 	}
-	forget(node, true, 0);
+	for (serve_t *s = serves; s; s = s->next)
+		if (is_gone(s->to, at, step))
+			s->forgotten = true;
+}
+
+static void lost(void *arg, uint32_t node, int orderly, const char *why)
+{
+	const peers_addr_t at = { pmixd.conf.step_id, node };
+
+	gone(&at, 0);
+}
+
+static void lost_far(void *arg, uint32_t step, bool orderly, const char *why)
+{
+	gone(NULL, step);
+}
+
+void dmodex_init_far(void)
+{
+	peers_register(PEERS_DMODEX, handle_far, NULL);
+	peers_on_lost(lost_far, NULL);
 }
 
 void dmodex_init(void)

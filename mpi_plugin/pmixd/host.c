@@ -5,15 +5,16 @@
 
 #include "abort.h"
 #include "clock.h"
+#include "connect.h"
 #include "cred_note.h"
 #include "credential.h"
 #include "deadline.h"
 #include "dmodex.h"
 #include "event.h"
-#include "fence.h"
 #include "group.h"
 #include "host.h"
 #include "log.h"
+#include "peers.h"
 #include "pmixd.h"
 #include "progress.h"
 #include "publish.h"
@@ -52,6 +53,21 @@ static void finalize_answer(progress_call_t *call)
 	free(f);
 }
 
+/* Would others miss something if this process ended now? */
+static bool pending(void)
+{
+	if (peers_pending())
+		return true;
+	return pmixd.links &&
+	       (links_pending(pmixd.links) || !step_key_passed_on(pmixd.key));
+}
+
+static void goodbye(void)
+{
+	if (pmixd.links)
+		links_goodbye(pmixd.links);
+}
+
 /*
  * The last rank of this node may end as soon as it is answered, and this
  * process with it.  What other nodes wait for (the last round of a fence,
@@ -61,12 +77,11 @@ static void finalize_look(deadline_t *d)
 {
 	finalize_t *f = deadline_owner(d, finalize_t, look);
 
-	if ((links_pending(pmixd.links) || !step_key_passed_on(pmixd.key)) &&
-	    clock_ms() < f->until_ms) {
+	if (pending() && clock_ms() < f->until_ms) {
 		deadline_set(&f->look, DRAIN_LOOK_MS, finalize_look);
 		return;
 	}
-	links_goodbye(pmixd.links);
+	goodbye();
 	progress_post(&f->call, finalize_answer);
 }
 
@@ -97,10 +112,11 @@ static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 	pthread_mutex_lock(&pmixd.lock);
 	publish_net_ended(proc->rank);
 	/* From then on this node may end at any time, in good order. */
-	if (++pmixd.finalized == pmixd.conf.nlocal && pmixd.links) {
+	if (++pmixd.finalized == pmixd.conf.nlocal &&
+	    (pmixd.links || pending())) {
 		later = cbfunc && finalize_last(cbfunc, cbdata);
 		if (!later)
-			links_goodbye(pmixd.links);
+			goodbye();
 	}
 	over = pmixd.finalized >= pmixd.conf.nlocal;
 	pthread_mutex_unlock(&pmixd.lock);
@@ -115,7 +131,7 @@ pmix_server_module_t host_module = {
 	.client_connected2 = client_connected2,
 	.client_finalized = client_finalized,
 	.abort = abort_upcall,
-	.fence_nb = fence_upcall,
+	.fence_nb = connect_fence_upcall,
 	.direct_modex = dmodex_upcall,
 	.get_credential = credential_get_upcall,
 	.validate_credential = credential_validate_upcall,
@@ -126,4 +142,6 @@ pmix_server_module_t host_module = {
 	.query = query_upcall,
 	.group = group_upcall,
 	.tool_connected = tool_upcall,
+	.connect = connect_upcall,
+	.disconnect = connect_disconnect_upcall,
 };

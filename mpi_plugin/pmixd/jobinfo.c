@@ -187,7 +187,9 @@ static void add_job(infolist_t *info, const pmixd_t *d)
 	infolist_string(info, PMIX_NSPACE, d->nspace);
 	infolist_u32(info, PMIX_USERID, (uint32_t)geteuid());
 	infolist_u32(info, PMIX_GRPID, (uint32_t)getegid());
-	infolist_bool(info, PMIX_SPAWNED, false);
+	infolist_bool(info, PMIX_SPAWNED, d->parent.nspace[0] != '\0');
+	if (d->parent.nspace[0])
+		infolist_add(info, PMIX_PARENT_ID, &d->parent, PMIX_PROC);
 	infolist_string(info, PMIX_NSDIR, d->conf.dir);
 	infolist_u32(info, PMIX_JOB_SIZE, l->ntasks);
 	infolist_u32(info, PMIX_MAX_PROCS, l->slots);

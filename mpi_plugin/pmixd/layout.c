@@ -274,6 +274,34 @@ static uint32_t common_dist(const apps_t *apps)
 	return apps->list[0].task_dist;
 }
 
+int layout_make(layout_t *l, uint32_t leader, psec_error_t *err)
+{
+	l->apps.leader = leader;
+	l->apps.n = 1;
+	l->apps.list = calloc(1, sizeof(*l->apps.list));
+	l->node_slots = calloc((size_t)l->nnodes + 1, sizeof(uint32_t));
+	if (!l->apps.list || !l->node_slots)
+		return no_memory(err);
+	l->apps.list[0] = (app_t){ .size = l->ntasks,
+				   .nnodes = l->nnodes,
+				   .job_id = leader };
+	l->cpus_per_task = 1;
+	return invert_map(l, err);
+}
+
+void layout_free(layout_t *l)
+{
+	free_names(l->node_names, l->node_names ? l->nnodes : 0);
+	free(l->node_of);
+	free(l->local_of);
+	free(l->node_tasks);
+	free(l->node_ranks);
+	free(l->by_node);
+	free(l->apps.list);
+	free(l->node_slots);
+	memset(l, 0, sizeof(*l));
+}
+
 int layout_read(layout_t *l, stepconf_t *conf, psec_error_t *err)
 {
 	const char *plane;

@@ -40,4 +40,12 @@ typedef struct {
  */
 int layout_read(layout_t *layout, stepconf_t *conf, psec_error_t *err);
 
+/*
+ * Of another step: nnodes, ntasks, slots, node_names (malloc()ed) and node_of
+ * (each below nnodes) are there, all else is zero; LEADER is the job.  One
+ * application.  0, or -1 with a sentence.  Release it with layout_free().
+ */
+int layout_make(layout_t *layout, uint32_t leader, psec_error_t *err);
+void layout_free(layout_t *layout);
+
 #endif

@@ -118,7 +118,8 @@ struct links {
 		link_drained_fn fn;
 		void *arg;
 	} drained;
-	struct peer peers[];
+	uint32_t top;	     /* peers from here on were never looked at */
+	struct peer peers[]; /* all zero from TOP on */
 };
 
 static uint32_t node_of(const links_t *links, const struct peer *peer)
@@ -128,7 +129,18 @@ static uint32_t node_of(const links_t *links, const struct peer *peer)
 
 static const char *name_of(const links_t *links, const struct peer *peer)
 {
-	return links->cfg.node_names[node_of(links, peer)];
+	const char *name = links->cfg.node_names[node_of(links, peer)];
+
+	return name ? name : "not known";
+}
+
+/* Where there may be many nodes and few are used, no memory is touched for the
+ * others. */
+static struct peer *peer_at(links_t *links, uint32_t node)
+{
+	for (; links->top <= node; links->top++)
+		txq_init(&links->peers[links->top].early);
+	return &links->peers[node];
 }
 
 /* -- a peer's setup ----------------------------------------------------- */
@@ -265,7 +277,7 @@ static void connect_next(links_t *links, struct peer *peer)
 static void on_invited(void *arg, const invitation_t *inv)
 {
 	links_t *links = arg;
-	struct peer *peer = &links->peers[inv->node];
+	struct peer *peer = peer_at(links, inv->node);
 	struct setup *s = peer->setup;
 
 	if (peer->state == PEER_NONE) {
@@ -512,7 +524,7 @@ static const char *on_introduced(void *arg, conn_t *conn, const uint8_t *intro,
 		return "it was meant for another node";
 	if (from >= links->cfg.nnodes || from == links->cfg.node)
 		return "its node is no other node of this step";
-	peer = &links->peers[from];
+	peer = peer_at(links, from);
 	if (peer->state != PEER_INVITED)
 		return "its node was not invited, or has a link already";
 	conn_set_owner(conn, peer);
@@ -688,8 +700,6 @@ links_t *links_create(const link_config_t *cfg)
 	links->wake_ms = NEVER;
 	LIST_INIT(&links->setups);
 	TAILQ_INIT(&links->strangers);
-	for (uint32_t i = 0; i < cfg->nnodes; i++)
-		txq_init(&links->peers[i].early);
 	if (cfg->nnodes < 2)
 		return links; /* nobody to talk to */
 	links->jobs = jobs_create(cfg->base, cfg->lock, cfg->workers);
@@ -723,7 +733,7 @@ void links_destroy(links_t *links)
 	if (!links)
 		return;
 	links_goodbye(links);
-	for (uint32_t i = 0; i < links->cfg.nnodes; i++)
+	for (uint32_t i = 0; i < links->top; i++)
 		destroy_peer(&links->peers[i], deadline_ms);
 	while (!TAILQ_EMPTY(&links->strangers)) {
 		conn_destroy(TAILQ_FIRST(&links->strangers)->conn);
@@ -770,7 +780,7 @@ static struct peer *peer_of(links_t *links, uint32_t node)
 {
 	if (node >= links->cfg.nnodes || node == links->cfg.node)
 		return NULL;
-	return &links->peers[node];
+	return peer_at(links, node);
 }
 
 /* Begin to set up a link that is wanted from AT_MS on.  -1: no memory. */
@@ -814,6 +824,11 @@ void links_connect(links_t *links, const uint32_t *nodes, size_t n)
 	}
 }
 
+bool links_is_set_up(const links_t *links, uint32_t node)
+{
+	return node < links->top && links->peers[node].state != PEER_NONE;
+}
+
 void links_drop(links_t *links, uint32_t node, const char *why)
 {
 	struct peer *peer = peer_of(links, node);
@@ -826,6 +841,8 @@ bool links_pending_to(const links_t *links, uint32_t node)
 {
 	const struct peer *peer = &links->peers[node];
 
+	if (node >= links->top)
+		return false;
 	return peer->state != PEER_LOST &&
 	       (!txq_empty(&peer->early) ||
 		(peer->state == PEER_UP && conn_pending(peer->conn)));
@@ -833,7 +850,7 @@ bool links_pending_to(const links_t *links, uint32_t node)
 
 bool links_pending(const links_t *links)
 {
-	for (uint32_t i = 0; i < links->cfg.nnodes; i++)
+	for (uint32_t i = 0; i < links->top; i++)
 		if (links_pending_to(links, i))
 			return true;
 	return false;
@@ -846,7 +863,7 @@ void links_goodbye(links_t *links)
 	if (links->leaving)
 		return;
 	links->leaving = true;
-	for (uint32_t i = 0; i < links->cfg.nnodes; i++)
+	for (uint32_t i = 0; i < links->top; i++)
 		if (links->peers[i].state == PEER_UP)
 			conn_send(links->peers[i].conn, WIRE_GOODBYE, &nothing);
 }

@@ -41,6 +41,7 @@ typedef enum {
 	LINK_KEY = 4,	  /* step_key.c: the key of native credentials */
 	LINK_PUBLISH = 8, /* publish_net.c: published data */
 	LINK_EVENT = 9,	  /* event.c: events for all nodes */
+	LINK_PEERS = 10,	  /* peers.c: to servers of the job's other steps */
 	LINK_TYPE_MAX = 15
 } link_type_t;
 
@@ -57,7 +58,9 @@ typedef struct {
 	uint32_t step_id;
 	uint32_t node; /* own node id in the step, 0 <= node < nnodes */
 	uint32_t nnodes;
-	const char *const *node_names; /* Slurm's NodeName of each node */
+	const char *const *node_names; /* Slurm's NodeName of each node; those
+					  of nodes that nothing is sent to may
+					  be NULL */
 	int wire_fd; /* listening unix socket for invitations, non-blocking;
 			stays the caller's.  It must listen before links are
 			made, with a backlog that takes all nodes at once */
@@ -124,6 +127,9 @@ int links_send(links_t *links, uint32_t node, link_type_t type,
  */
 void links_connect(links_t *links, const uint32_t *nodes, size_t n);
 #define LINK_GRACE_MS 200
+
+/* Is there a link with NODE, or one coming up, or was there one? */
+bool links_is_set_up(const links_t *links, uint32_t node);
 
 /*
  * Node NODE broke a service's rules: drop its link.  The lost handlers are

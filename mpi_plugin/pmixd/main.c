@@ -25,6 +25,7 @@
 #include "abort.h"
 #include "clock.h"
 #include "config.h"
+#include "connect.h"
 #include "control.h"
 #include "cred_note.h"
 #include "deadline.h"
@@ -37,6 +38,8 @@
 #include "log.h"
 #include "notice.h"
 #include "nspace.h"
+#include "nspaces.h"
+#include "peers.h"
 #include "pmixd.h"
 #include "publish_net.h"
 #include "sibling.h"
@@ -287,6 +290,11 @@ static int start_services(psec_error_t *err)
 			       pmixd.conf.nnodes);
 	if (!publish_net_init(sibling_fd))
 		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
+	if (peers_init(err) != 0)
+		return -1;
+	nspaces_init();
+	connect_init();
+	dmodex_init_far();
 	return 0;
 }
 
@@ -627,6 +635,7 @@ static void leave(void)
 	step_key_wipe(pmixd.key);
 	if (pmixd.links)
 		links_goodbye(pmixd.links);
+	peers_goodbye();
 	pthread_mutex_unlock(&pmixd.lock);
 	if (pmixd.links)
 		unlink(WIRE_SOCKET);

@@ -35,6 +35,7 @@ typedef struct {
 	stepconf_t conf; /* constant after the start, like layout, nspace */
 	layout_t layout;
 	pmix_nspace_t nspace;
+	pmix_proc_t parent; /* who spawned the step; nspace "": nobody */
 	struct event_base *base;
 	psec_t *psec;
 	step_key_t *key;	 /* NULL for a step without native */

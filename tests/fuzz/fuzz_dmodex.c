@@ -17,6 +17,8 @@
 #include "dmodex.h"
 #include "fuzz.h"
 #include "notice.h"
+#include "nspaces.h"
+#include "peers.h"
 #include "pmixd.h"
 
 #define NODES	  3
@@ -75,6 +77,38 @@ int links_send(links_t *links, uint32_t node, link_type_t type,
 	if (get_u32(head) == 2)
 		world.answered++;
 	return world.gone[node] ? -1 : 0;
+}
+
+/* Other steps of the job are not tried here. */
+
+int peers_send(peers_addr_t to, peers_service_t service,
+	       const struct iovec *iov, int iovcnt)
+{
+	MUST(false);
+	return -1;
+}
+
+void peers_register(peers_service_t service, peers_handler_fn fn, void *arg)
+{
+}
+
+void peers_on_lost(peers_lost_fn fn, void *arg)
+{
+}
+
+bool nspaces_step(const char *nspace, uint32_t *step)
+{
+	return false;
+}
+
+void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg)
+{
+	MUST(false);
+}
+
+bool nspaces_node_of(uint32_t step, uint32_t rank, uint32_t *node)
+{
+	return false;
 }
 
 size_t coll_partners(uint32_t self, uint32_t nnodes, uint32_t *nodes,

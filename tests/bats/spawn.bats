@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What goes beyond a step: steps of one job that connect, get each other's data
+# and meet in fences.
+
+# bats and common.bash set variables; what is in single quotes is for shells
+# on the cluster.
+# shellcheck disable=SC2016,SC2154
+
+load common
+
+setup_file() {
+    own_cluster
+}
+
+teardown_file() {
+    cluster_down
+}
+
+setup() {
+    mark_logs
+}
+
+teardown() {
+    end_steps
+}
+
+# in_job SCRIPT: in a job of psecalice's with four nodes, of which one step does
+# not need all CPUs.
+in_job() {
+    cluster_exec --user psecalice -- timeout --kill-after=10 "${PSEC_SRUN_TIMEOUT_S:-60}" \
+        salloc -Q -N4 --ntasks-per-node=4 sh -c "$1"
+}
+
+# together SRUN...: each is the arguments of one step; all run at once.
+# Their numbers are told by the order, so each begins when the one before has.
+together() {
+    local script='begun() {
+            tries=0
+            until [ "$(squeue -h -s -j "$SLURM_JOB_ID" -o %i | grep -c "\.[0-9]*\$")" -ge "$n" ]; do
+                tries=$(( tries + 1 ))
+                [ "$tries" -lt 100 ] || return
+                sleep 0.05
+            done
+        }
+        run() {
+            begun
+            srun --mpi=pmix --overlap "$@" & pids="$pids $!"
+            n=$(( n + 1 ))
+        }
+        n=0
+        ' args
+    for args in "$@"; do
+        script+="run $args
+"
+    done
+    in_job "$script"'status=0; for pid in $pids; do wait "$pid" || status=1; done; exit $status'
+}
+
+@test "two steps connect over four nodes" {
+    succeeds together '-N4 -n4 bin/c-connect' '-N2 -n6 bin/c-connect'
+    says 'step 0: step 1 is on n0,n1'
+    says 'step 1: step 0 is on n0,n1,n2,n3'
+}
+
+@test "steps without a node in common connect; one is of a single node" {
+    succeeds together '-w n1,n2 -N2 -n4 bin/c-connect' '-w n3 -N1 -n2 bin/c-connect'
+    says 'step 0: step 1 is on n3'
+    says 'step 1: step 0 is on n1,n2'
+}
+
+@test "two steps of one node, and three steps" {
+    succeeds together '-w n3 -N1 -n2 bin/c-connect' '-w n3 -N1 -n1 bin/c-connect'
+    succeeds together '-w n0 -N1 -n1 bin/c-connect --steps 0,1,2' '-N4 -n4 bin/c-connect --steps 0,1,2' \
+        '-w n2,n3 -N2 -n8 bin/c-connect --steps 0,1,2'
+    says 'step 2: step 1 is on n0,n1,n2,n3'
+}
+
+@test "data of another step come without a connect" {
+    succeeds together '-N4 -n4 bin/c-connect --get-first' '-N2 -n2 bin/c-connect --get-first'
+}
+
+@test "connecting to a step that does not join ends after PMIX_TIMEOUT" {
+    succeeds together '-N2 -n4 bin/c-connect --fails --timeout 2' '-N2 -n2 bin/c-init --sleep-rank 0 4000'
+    says 'connect: TIMEOUT'
+}
+
+@test "connecting to a step that is not there fails" {
+    succeeds in_job 'srun --mpi=pmix -N2 -n2 bin/c-connect --fails --steps 0,17'
+    log_says n0 'cannot go on together: step 17'
+}
+
+@test "connecting fails when the other step ends" {
+    succeeds together '-N2 -n2 bin/c-connect --fails' '-N2 -n2 bin/c-init --sleep-rank 0 1500'
+    log_says n0 'cannot go on together: step 1'
+}
