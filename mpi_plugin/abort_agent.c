@@ -5,15 +5,19 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "abort_agent.h"
 #include "abort_msg.h"
 #include "psec.h"
 #include "slurm_extra.h"
+#include "spawn_io.h"
 #include "tcp_listen.h"
 
 #define HANDSHAKE_TIMEOUT_MS 2000
@@ -30,13 +34,79 @@ struct abort_agent {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	unsigned connections;
-	int status; /* the first one that came; 0 none */
+	int status;	/* the first one that came; 0 none */
+	pid_t *spawned; /* psec-spawn processes */
+	unsigned nspawned;
 };
 
 typedef struct {
 	abort_agent_t *agent;
 	int fd;
 } connection_t;
+
+/* A process with descriptors 3 and 4 from FD and KEY_FD; 0, or an errno. */
+static int start_helper(pid_t *pid, int fd, int key_fd)
+{
+	char *const argv[] = { (char *)(uintptr_t)PSEC_SPAWN, NULL };
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t set;
+	int rc;
+
+	posix_spawn_file_actions_init(&files);
+	/* Out of each other's way first. */
+	posix_spawn_file_actions_adddup2(&files, fd, SPAWN_KEY_FD + 1);
+	posix_spawn_file_actions_adddup2(&files, key_fd, SPAWN_KEY_FD);
+	posix_spawn_file_actions_adddup2(&files, SPAWN_KEY_FD + 1, SPAWN_FD);
+	posix_spawn_file_actions_addclose(&files, SPAWN_KEY_FD + 1);
+	posix_spawnattr_init(&attr);
+	/* This thread has all signals blocked. */
+	sigemptyset(&set);
+	posix_spawnattr_setsigmask(&attr, &set);
+	sigfillset(&set);
+	posix_spawnattr_setsigdefault(&attr, &set);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
+						POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawn(pid, PSEC_SPAWN, &files, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&files);
+	return rc;
+}
+
+/* A rank calls PMIx_Spawn: what follows on FD is for psec-spawn. */
+static void spawn(abort_agent_t *agent, int fd, const uint8_t *key)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, SPAWN_KEY_FD + 2);
+	int key_pipe[2] = { -1, -1 }, low = -1, rc = EMFILE;
+	pid_t pid, *more;
+
+	if (high < 0 || pipe2(key_pipe, O_CLOEXEC) != 0)
+		goto fail;
+	low = fcntl(key_pipe[0], F_DUPFD_CLOEXEC, SPAWN_KEY_FD + 2);
+	/* A pipe has room for it. */
+	if (low < 0 || write(key_pipe[1], key, PSEC_KEY_LEN) != PSEC_KEY_LEN)
+		goto fail;
+	pthread_mutex_lock(&agent->lock);
+	more = realloc(agent->spawned,
+		       (agent->nspawned + 1) * sizeof(*agent->spawned));
+	rc = more ? start_helper(&pid, high, low) : ENOMEM;
+	if (more)
+		agent->spawned = more;
+	if (rc == 0)
+		agent->spawned[agent->nspawned++] = pid;
+	pthread_mutex_unlock(&agent->lock);
+fail:
+	if (rc != 0)
+		slurm_error("mpi/pmix: PMIx_Spawn cannot start %s: %s",
+			    PSEC_SPAWN, strerror(rc));
+	for (int i = 0; i < 2; i++)
+		if (key_pipe[i] >= 0)
+			close(key_pipe[i]);
+	if (low >= 0)
+		close(low);
+	if (high >= 0)
+		close(high);
+}
 
 /* Who is there?  Only a process of our own uid gets through. */
 static int receive_status(abort_agent_t *agent, int fd, int *status)
@@ -70,6 +140,9 @@ static int receive_status(abort_agent_t *agent, int fd, int *status)
 	}
 	if (abort_status(peer.intro, peer.intro_len, status))
 		rv = 0;
+	else if (peer.key && peer.intro_len == SPAWN_INTRO_LEN &&
+		 !memcmp(peer.intro, SPAWN_INTRO, SPAWN_INTRO_LEN))
+		spawn(agent, fd, peer.key);
 done:
 	psec_handshake_destroy(hs);
 	return rv;
@@ -235,6 +308,22 @@ uint16_t abort_agent_port(const abort_agent_t *agent)
 	return agent->port;
 }
 
+/*
+ * Steps that this one spawned have their output here: wait for them, as mpirun
+ * does.  After an abort they are ended.
+ */
+static void await_spawned(abort_agent_t *agent)
+{
+	for (unsigned i = 0; i < agent->nspawned; i++) {
+		if (agent->status)
+			(void)kill(agent->spawned[i], SIGTERM);
+		while (waitpid(agent->spawned[i], NULL, 0) < 0 &&
+		       errno == EINTR)
+			;
+	}
+	free(agent->spawned);
+}
+
 int abort_agent_stop(abort_agent_t *agent)
 {
 	int status;
@@ -250,6 +339,7 @@ int abort_agent_stop(abort_agent_t *agent)
 		pthread_cond_wait(&agent->idle, &agent->lock);
 	status = agent->status;
 	pthread_mutex_unlock(&agent->lock);
+	await_spawned(agent);
 	psec_destroy(agent->psec);
 	pthread_cond_destroy(&agent->idle);
 	pthread_mutex_destroy(&agent->lock);

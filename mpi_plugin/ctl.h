@@ -66,5 +66,10 @@ typedef struct {
 #define PSEC_ENV_STEP  "SLURM_PSEC_STEP"
 #define PSEC_ENV_NODES "SLURM_PSEC_NODES" /* as a hostlist, in order */
 #define PSEC_ENV_ABORT "SLURM_PSEC_ABORT_PORT"
+/*
+ * Of a step that PMIx_Spawn started: "STEP.NODE.RANK.ID.SEPARATE" of who asked
+ * for it (see pmixd/spawn.h).
+ */
+#define PSEC_ENV_PARENT "SLURM_PSEC_PARENT"
 
 #endif

@@ -189,6 +189,7 @@ EXPORT int mpi_p_slurmstepd_task(const psec_mpi_task_info_t *task, char ***env)
 	slurm_unsetenvp(*env, PSEC_ENV_STEP);
 	slurm_unsetenvp(*env, PSEC_ENV_NODES);
 	slurm_unsetenvp(*env, PSEC_ENV_ABORT);
+	slurm_unsetenvp(*env, PSEC_ENV_PARENT);
 	return SLURM_SUCCESS;
 }
 

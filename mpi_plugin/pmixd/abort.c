@@ -11,6 +11,7 @@
 #include "abort.h"
 #include "abort_msg.h"
 #include "ctl.h"
+#include "error.h"
 #include "log.h"
 #include "pmixd.h"
 #include "progress.h"
@@ -48,10 +49,11 @@ static int connect_srun(const char *host, const char *port)
 	return fd;
 }
 
-/* Prove to srun that we are its user; the status rides along. */
-static int tell(int fd, int status, psec_error_t *err)
+/* Prove to srun that we are its user; the intro rides along. */
+static int tell(int fd, const void *intro, size_t intro_len, uint8_t *key,
+		psec_error_t *err)
 {
-	uint8_t binding[ABORT_BINDING_LEN], intro[ABORT_INTRO_LEN];
+	uint8_t binding[ABORT_BINDING_LEN];
 	const psec_handshake_options_t opt = {
 		.size = sizeof(opt),
 		.role = PSEC_CLIENT,
@@ -59,34 +61,59 @@ static int tell(int fd, int status, psec_error_t *err)
 		.binding = binding,
 		.binding_len = sizeof(binding),
 		.intro = intro,
-		.intro_len = sizeof(intro),
+		.intro_len = intro_len,
 		.expect_uid = geteuid(),
 	};
 	psec_handshake_t *hs = NULL;
+	psec_peer_t peer;
 	psec_code_t rc;
 
 	abort_binding(binding, pmixd.conf.job_id, pmixd.conf.step_id);
-	abort_intro(intro, status);
 	rc = psec_handshake_create(&hs, pmixd.psec, &opt, err);
 	if (rc == PSEC_OK)
 		rc = psec_handshake_run(hs, fd, SRUN_TIMEOUT_MS, err);
+	if (rc == PSEC_OK && key)
+		rc = psec_handshake_peer(hs, &peer, err);
+	if (rc == PSEC_OK && key && !peer.key) {
+		error_set(err, PSEC_ERR_NO_MECH, "there is no key");
+		rc = PSEC_ERR_NO_MECH;
+	}
+	if (rc == PSEC_OK && key)
+		memcpy(key, peer.key, PSEC_KEY_LEN);
 	psec_handshake_destroy(hs);
 	return rc == PSEC_OK ? 0 : -1;
+}
+
+int abort_call_srun(const void *intro, size_t intro_len, uint8_t *key,
+		    psec_error_t *err)
+{
+	const char *host = stepconf_env(&pmixd.conf, "SLURM_SRUN_COMM_HOST");
+	const char *port = stepconf_env(&pmixd.conf, PSEC_ENV_ABORT);
+	int fd = host && port ? connect_srun(host, port) : -1;
+	psec_error_t why = { PSEC_ERR_IO, "no connection" };
+
+	if (fd >= 0 && tell(fd, intro, intro_len, key, &why) == 0)
+		return fd;
+	error_set(err, why.code, "srun (%s, port %s) cannot be reached: %s",
+		  host ? host : "?", port ? port : "?", why.text);
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 /* So that srun exits with the status; without it, with SIGKILL's. */
 static void tell_srun(int status)
 {
-	const char *host = stepconf_env(&pmixd.conf, "SLURM_SRUN_COMM_HOST");
-	const char *port = stepconf_env(&pmixd.conf, PSEC_ENV_ABORT);
-	psec_error_t err = { PSEC_ERR_IO, "no connection" };
-	int fd = host && port ? connect_srun(host, port) : -1;
+	uint8_t intro[ABORT_INTRO_LEN];
+	psec_error_t err;
+	int fd;
 
-	if (fd < 0 || tell(fd, status, &err) != 0)
-		plog_info("srun (%s, port %s) could not be told the status of "
-			  "the abort: %s",
-			  host ? host : "?", port ? port : "?", err.text);
-	if (fd >= 0)
+	abort_intro(intro, status);
+	fd = abort_call_srun(intro, sizeof(intro), NULL, &err);
+	if (fd < 0)
+		plog_info("the status of the abort could not be told: %s",
+			  err.text);
+	else
 		close(fd);
 }
 

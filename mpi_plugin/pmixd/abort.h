@@ -5,6 +5,8 @@
 
 #include <pmix_server.h>
 
+#include "psec.h"
+
 /*
  * Host upcall abort.  Under Slurm a step is killed whole, so PROCS does not
  * narrow it: MPI_Abort on any communicator ends the step, as with mpirun.
@@ -12,6 +14,14 @@
 pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
 			   const char msg[], pmix_proc_t procs[], size_t nprocs,
 			   pmix_op_cbfunc_t cbfunc, void *cbdata);
+
+/*
+ * Connect to the step's srun, prove that we are its user and send INTRO.
+ * Returns the connection; the key that was agreed on goes to KEY (PSEC_KEY_LEN
+ * bytes, or NULL).  -1: a sentence.  Blocks.  Without the lock.
+ */
+int abort_call_srun(const void *intro, size_t intro_len, uint8_t *key,
+		    psec_error_t *err);
 
 /* libslurm reads slurm.conf; once, and before its first other call. */
 void slurm_ready(void);

@@ -21,6 +21,7 @@
 #include "publish_net.h"
 #include "query.h"
 #include "tool.h"
+#include "spawn.h"
 
 #define DRAIN_MS      1500 /* libpmix's client waits for 2 s */
 #define DRAIN_LOOK_MS 2
@@ -30,6 +31,7 @@ static pmix_status_t client_connected2(const pmix_proc_t *proc, void *object,
 				       pmix_op_cbfunc_t cbfunc, void *cbdata)
 {
 	plog_debug2("rank %u connected", proc->rank);
+	spawn_client_connected();
 	/* 4.2 passes no callback; later versions wait for it. */
 	if (cbfunc)
 		cbfunc(PMIX_SUCCESS, cbdata);
@@ -64,6 +66,7 @@ static bool pending(void)
 
 static void goodbye(void)
 {
+	peers_goodbye();
 	if (pmixd.links)
 		links_goodbye(pmixd.links);
 }
@@ -112,9 +115,9 @@ static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 	pthread_mutex_lock(&pmixd.lock);
 	publish_net_ended(proc->rank);
 	/* From then on this node may end at any time, in good order. */
-	if (++pmixd.finalized == pmixd.conf.nlocal &&
-	    (pmixd.links || pending())) {
-		later = cbfunc && finalize_last(cbfunc, cbdata);
+	if (++pmixd.finalized == pmixd.conf.nlocal) {
+		later = (pmixd.links || pending()) && cbfunc &&
+			finalize_last(cbfunc, cbdata);
 		if (!later)
 			goodbye();
 	}
@@ -142,6 +145,7 @@ pmix_server_module_t host_module = {
 	.query = query_upcall,
 	.group = group_upcall,
 	.tool_connected = tool_upcall,
+	.spawn = spawn_upcall,
 	.connect = connect_upcall,
 	.disconnect = connect_disconnect_upcall,
 };

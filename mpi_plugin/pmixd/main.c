@@ -43,6 +43,7 @@
 #include "pmixd.h"
 #include "publish_net.h"
 #include "sibling.h"
+#include "spawn.h"
 #include "status.h"
 #include "tasklist.h"
 #include "tasks.h"
@@ -144,6 +145,7 @@ static int read_conf(psec_error_t *err)
 	plog_set_level((plog_level_t)pmixd.conf.loglevel);
 	snprintf(pmixd.nspace, sizeof(pmixd.nspace), NSPACE_PREFIX "%u.%u",
 		 pmixd.layout.apps.leader, pmixd.conf.step_id);
+	spawn_read_parent();
 	return 0;
 }
 
@@ -294,6 +296,7 @@ static int start_services(psec_error_t *err)
 		return -1;
 	nspaces_init();
 	connect_init();
+	spawn_init();
 	dmodex_init_far();
 	return 0;
 }
@@ -615,7 +618,9 @@ static bool serve_slurmstepd(void)
 	while (control_next(&type, CTL_CONFIG_MAX, &data, &len) == 0) {
 		if (type == CTL_TASKS) {
 			tasks_forked(&pmixd, data, len);
+			spawn_await_up();
 			control_send(CTL_GO, NULL, 0);
+			spawn_tasks_begin();
 		}
 		if (type == CTL_EXITED)
 			task_exited(data, len);
@@ -636,6 +641,7 @@ static void leave(void)
 	if (pmixd.links)
 		links_goodbye(pmixd.links);
 	peers_goodbye();
+	unlink("peers");
 	pthread_mutex_unlock(&pmixd.lock);
 	if (pmixd.links)
 		unlink(WIRE_SOCKET);
@@ -675,6 +681,7 @@ int main(int argc, char **argv)
 		_exit(1);
 	}
 	control_send(CTL_READY, NULL, 0);
+	spawn_up();
 	plog_verbose("ready after %d ms", (int)(clock_ms() - begun_ms));
 	if (!serve_slurmstepd()) {
 		alarm(END_LIMIT_S);

@@ -295,6 +295,8 @@ static void on_far(void *arg, uint32_t from, const void *data, size_t len)
 
 static void tell_lost(uint32_t step, bool orderly, const char *why)
 {
+	/* What came before comes first. */
+	deliver_own(&self.own_due);
 	plog_debug("step %u %s: %s", step, orderly ? "has ended" : "is lost",
 		   why);
 	for (unsigned i = 0; i < self.nlost; i++)
@@ -376,7 +378,7 @@ static int open_links(void)
 
 	if (self.links)
 		return 0;
-	if (self.fd < 0 || self.leaving)
+	if (self.fd < 0)
 		return -1;
 	slurm_ready();
 	self.hosts = calloc(PEERS_STEPS_MAX, sizeof(char *));
@@ -392,6 +394,8 @@ static int open_links(void)
 		return -1;
 	links_register(self.links, LINK_PEERS, on_far, NULL);
 	links_on_lost(self.links, on_far_lost, NULL);
+	if (self.leaving)
+		links_goodbye(self.links);
 	return 0;
 }
 
@@ -399,7 +403,7 @@ static int open_links(void)
 static void on_first(evutil_socket_t fd, short what, void *arg)
 {
 	pthread_mutex_lock(&pmixd.lock);
-	if (open_links() != 0 && !self.leaving)
+	if (open_links() != 0)
 		plog_error("the servers of other steps cannot be answered");
 	pthread_mutex_unlock(&pmixd.lock);
 }
@@ -598,6 +602,4 @@ void peers_goodbye(void)
 	self.leaving = true;
 	if (self.links)
 		links_goodbye(self.links);
-	if (self.fd >= 0)
-		unlink("peers");
 }

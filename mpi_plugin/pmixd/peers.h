@@ -77,7 +77,7 @@ int peers_send(peers_addr_t to, peers_service_t service,
 /* Is a message to another step queued that has not left this process yet? */
 bool peers_pending(void);
 
-/* This step is over: when its links end, that is no failure. */
+/* This node's tasks are done: when its links end, that is no failure. */
 void peers_goodbye(void);
 
 #endif

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # What goes beyond a step: steps of one job that connect, get each other's data
-# and meet in fences.
+# and meet in fences; and steps that a rank starts with PMIx_Spawn.
 
 # bats and common.bash set variables; what is in single quotes is for shells
 # on the cluster.
@@ -94,4 +94,77 @@ together() {
 @test "connecting fails when the other step ends" {
     succeeds together '-N2 -n2 bin/c-connect --fails' '-N2 -n2 bin/c-init --sleep-rank 0 1500'
     log_says n0 'cannot go on together: step 1'
+}
+
+# --- PMIx_Spawn --------------------------------------------------------------
+
+# spawner ARGUMENT...: a step of two tasks that spawns.
+spawner() {
+    in_job "srun --mpi=pmix --overlap -N2 -n2 bin/c-spawn --limit 20 $*"
+}
+
+@test "two ranks spawn four, and all connect; output is the spawner's" {
+    succeeds spawner --set hello
+    (( $(grep -c '^child [0-3] of slurm.pmix.[0-9]*.0:0 on n[0-3] .*: hello first program$' <<< "$output") == 4 ))
+    [[ $output =~ spawned\ slurm\.pmix\.[0-9]+\.1 ]]
+    says 'parent: data of 4 ranks of'
+    says 'child: data of 2 ranks of'
+    leaves_nothing
+}
+
+@test "several programs in one spawned step" {
+    succeeds spawner --procs 2 --second 3
+    (( $(grep -c 'first program$' <<< "$output") == 2 ))
+    (( $(grep -c 'second program$' <<< "$output") == 3 ))
+}
+
+@test "hosts, directory and placement as asked for" {
+    succeeds in_job 'srun --mpi=pmix --overlap -N1 -n1 $PWD/bin/c-spawn --procs 3 --host n2,n3 --wdir /tmp'
+    [[ ! $output =~ on\ n[01]\ in ]]
+    (( $(grep -c '^child .* in /tmp:' <<< "$output") == 3 ))
+    succeeds in_job 'srun --mpi=pmix --overlap -N1 -n1 bin/c-spawn --procs 4 --mapby ppr:2:node'
+    (( $(sed -n 's/^child .* on \(n[0-3]\) .*/\1/p' <<< "$output" | sort | uniq -c | grep -c ' 2 n') == 2 ))
+}
+
+@test "a program without PMIx is spawned, too" {
+    succeeds spawner --command hostname
+    says spawned
+}
+
+@test "what cannot be launched fails, with srun's own sentence" {
+    succeeds spawner --fails --command bin/not-there
+    says 'spawn: JOB FAILED TO LAUNCH'
+    says 'execve(): bin/not-there: No such file or directory'
+    succeeds spawner --fails --procs 100
+    says 'More processors requested than permitted'
+    log_says n0 'PMIx_Spawn: srun ended (status 1) before'
+}
+
+@test "unknown directives that are required, and placement that srun has not, are refused" {
+    succeeds spawner --fails --required
+    says 'spawn: NOT-SUPPORTED'
+    log_says n0 'c-spawn.unknown: it is required, and not supported'
+    succeeds spawner --fails --mapby l2cache
+    log_says n0 'only slot, core, node and ppr:N:node are known here'
+}
+
+@test "a spawned step ends when the one that spawned it is cancelled" {
+    succeeds in_job 'srun --mpi=pmix --overlap -N2 -n2 bin/c-spawn --alone --sleep-ms 60000 --limit 90 & pid=$!
+        tries=0
+        until squeue -h -s -j "$SLURM_JOB_ID" -o %i | grep -q "\.1\$"; do
+            tries=$(( tries + 1 ))
+            [ "$tries" -lt 200 ] || exit 1
+            sleep 0.05
+        done
+        sleep 1
+        scancel "$SLURM_JOB_ID.0"
+        wait "$pid"
+        tries=0
+        while squeue -h -s -j "$SLURM_JOB_ID" -o %i | grep -q "\.[0-9]*\$"; do
+            tries=$(( tries + 1 ))
+            [ "$tries" -lt 200 ] || exit 1
+            sleep 0.05
+        done'
+    says 'which spawned this one, has failed'
+    leaves_nothing
 }
