@@ -12,6 +12,7 @@ load common
 
 setup_file() {
     own_cluster
+    mpicc -o "$(cluster_dir)/shared/bin/mpi-spawn" "$psec_repo/tests/bats/mpi-spawn.c"
 }
 
 teardown_file() {
@@ -167,4 +168,43 @@ spawner() {
         done'
     says 'which spawned this one, has failed'
     leaves_nothing
+}
+
+# --- Open MPI ----------------------------------------------------------------
+
+# all_met WHO FIRST LAST WHO FIRST LAST: each of six ranks has met all others.
+all_met() {
+    local rank
+    while (( $# )); do
+        for rank in $(seq "$2" "$3"); do
+            grep -q "^$1: rank $rank of 6 on n[0-3], sum 15\$" <<< "$output" || {
+                echo "not met: $1 $rank"
+                return 1
+            }
+        done
+        shift 3
+    done
+    [[ $output != *'wrong message'* ]]
+}
+
+@test "Open MPI: MPI_Comm_spawn, 2 + 4 processes over four nodes" {
+    succeeds in_job 'srun --mpi=pmix --overlap -N2 -n2 bin/mpi-spawn'
+    all_met parent 0 1 child 2 5
+    says 'child: rank 5 of 6 on n3'
+    leaves_nothing
+}
+
+@test "Open MPI: MPI_Comm_spawn on one node, again and again" {
+    succeeds in_job 'for i in 1 2 3 4 5; do
+            srun --mpi=pmix --overlap -w n1 -N1 -n2 bin/mpi-spawn 2 || exit
+        done'
+    (( $(grep -c '^child: rank [23] of 4 on n[01], sum 6$' <<< "$output") == 10 ))
+    (( $(grep -c '^parent: rank [01] of 4 on n1, sum 6$' <<< "$output") == 10 ))
+}
+
+@test "Open MPI: MPI_Comm_accept and MPI_Comm_connect between two steps" {
+    succeeds in_job 'port=$PWD/port.$SLURM_JOB_ID
+        srun --mpi=pmix --overlap -N2 -n2 bin/mpi-spawn "$port" accept & pid=$!
+        srun --mpi=pmix --overlap -N4 -n4 bin/mpi-spawn "$port" connect && wait "$pid"'
+    all_met accepted 0 1 connected 2 5
 }
