@@ -103,6 +103,8 @@ build() {
         cc -w -I "$sources/examples" -I "$sources/test/simple" -I "$dir" -I "$include/pmix" \
             -o "${out%.c}" "$sources/$program" "${flags[@]}" -lpthread
     done < <(rows_of)
+    # examples/dynamic.c spawns it from where it runs.
+    cp "$(cluster_dir)/shared/bin/examples-client" "$(cluster_dir)/shared/client"
 }
 
 setup_file() {

@@ -6,7 +6,7 @@
 
 # bats and common.bash set variables; what is in single quotes is for shells
 # on the cluster.
-# shellcheck disable=SC2016,SC2154
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
 
 load common
 
