@@ -13,6 +13,7 @@
 #include "event.h"
 #include "group.h"
 #include "host.h"
+#include "job_control.h"
 #include "log.h"
 #include "peers.h"
 #include "pmixd.h"
@@ -142,6 +143,7 @@ pmix_server_module_t host_module = {
 	.lookup = lookup_upcall,
 	.unpublish = unpublish_upcall,
 	.notify_event = event_notify_upcall,
+	.job_control = job_control_upcall,
 	.query = query_upcall,
 	.group = group_upcall,
 	.tool_connected = tool_upcall,

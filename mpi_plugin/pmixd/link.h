@@ -35,13 +35,14 @@ typedef struct links links_t;
 
 /* A message's type: which service it is for.  Wire numbers, never reused. */
 typedef enum {
-	LINK_COLL = 1,	  /* coll.c: rounds of a collective */
-	LINK_DMODEX = 2,  /* dmodex.c: direct modex */
-	LINK_NOTICE = 3,  /* step.c: this step is ending, and why */
-	LINK_KEY = 4,	  /* step_key.c: the key of native credentials */
-	LINK_PUBLISH = 8, /* publish_net.c: published data */
-	LINK_EVENT = 9,	  /* event.c: events for all nodes */
-	LINK_PEERS = 10,	  /* peers.c: to servers of the job's other steps */
+	LINK_COLL = 1,	       /* coll.c: rounds of a collective */
+	LINK_DMODEX = 2,       /* dmodex.c: direct modex */
+	LINK_NOTICE = 3,       /* step.c: this step is ending, and why */
+	LINK_KEY = 4,	       /* step_key.c: the key of native credentials */
+	LINK_PUBLISH = 8,      /* publish_net.c: published data */
+	LINK_EVENT = 9,	       /* event.c: events for all nodes */
+	LINK_PEERS = 10,       /* peers.c: to servers of the other steps */
+	LINK_JOB_CONTROL = 11, /* job_control.c: signals for tasks */
 	LINK_TYPE_MAX = 15
 } link_type_t;
 

@@ -35,6 +35,7 @@
 #include "event.h"
 #include "host.h"
 #include "infolist.h"
+#include "job_control.h"
 #include "log.h"
 #include "notice.h"
 #include "nspace.h"
@@ -393,6 +394,7 @@ static int start_links(psec_error_t *err)
 		dmodex_init();
 		notice_init();
 		event_init();
+		job_control_init();
 		rv = start_services(err);
 		n = coll_partners(cfg.node, cfg.nnodes, partners,
 				  sizeof(partners) / sizeof(partners[0]));

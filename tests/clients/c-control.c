@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * c-control - PMIx_Job_control: rank 0 has a signal sent to the others, then
+ * what is wrong must be refused; --kill and --terminate end the last rank.
+ */
+#include "client.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LIMIT_MS 10000
+
+static bool kill_last, terminate;
+static volatile sig_atomic_t signals;
+
+static const option_t options[] = {
+	{ "--kill", OPT_FLAG, &kill_last, "then kill the last rank" },
+	{ "--terminate", OPT_FLAG, &terminate, "or terminate it" },
+	{ NULL, OPT_FLAG, NULL, NULL },
+};
+
+static void on_signal(int sig)
+{
+	signals++;
+}
+
+static pmix_status_t control(const pmix_proc_t *targets, size_t n,
+			     const char *key, int sig)
+{
+	pmix_info_t info, *results = NULL;
+	size_t nresults = 0;
+	bool yes = true;
+
+	if (sig)
+		PMIX_INFO_LOAD(&info, key, &sig, PMIX_INT);
+	else
+		PMIX_INFO_LOAD(&info, key, &yes, PMIX_BOOL);
+	PMIX_INFO_REQUIRED(&info);
+	client_doing("controlling with '%s'", key);
+	return PMIx_Job_control(targets, n, &info, 1, &results, &nresults);
+}
+
+static void must_be(pmix_status_t rc, pmix_status_t expected, const char *what)
+{
+	if (rc != expected)
+		client_wrong("%s: %s instead of %s", what, status_text(rc),
+			     status_text(expected));
+}
+
+static void await_signals(int n)
+{
+	int64_t until = now_us() + LIMIT_MS * 1000LL;
+
+	client_doing("waiting for %d signals", n);
+	while (signals < n && now_us() < until)
+		sleep_ms(5);
+	if (signals != n)
+		client_wrong("%d signals came instead of %d", (int)signals, n);
+}
+
+/* All, then one. */
+static void signalling(void)
+{
+	pmix_proc_t last = client_proc(client_size() - 1);
+
+	if (client_rank() == 0) {
+		client_check(control(NULL, 0, PMIX_JOB_CTRL_SIGNAL, SIGUSR1),
+			     "a signal for all");
+		client_check(control(&last, 1, PMIX_JOB_CTRL_SIGNAL, SIGUSR2),
+			     "a signal for the last");
+	}
+	await_signals(client_rank() == last.rank ? 2 : 1);
+	fence_all(false);
+	await_signals(client_rank() == last.rank ? 2 : 1);
+}
+
+static void refusals(void)
+{
+	pmix_proc_t beyond = client_proc(client_size()), other = client_proc(0);
+
+	(void)snprintf(other.nspace, sizeof(other.nspace), "no.such.one");
+	must_be(control(&beyond, 1, PMIX_JOB_CTRL_SIGNAL, SIGUSR1),
+		PMIX_ERR_NOT_FOUND, "a rank beyond the last");
+	must_be(control(&other, 1, PMIX_JOB_CTRL_SIGNAL, SIGUSR1),
+		PMIX_ERR_NOT_FOUND, "another namespace");
+	must_be(control(NULL, 0, PMIX_JOB_CTRL_SIGNAL, 4711),
+		PMIX_ERR_BAD_PARAM, "a signal that there is not");
+	must_be(control(NULL, 0, PMIX_JOB_CTRL_PREEMPTIBLE, 0),
+		PMIX_ERR_NOT_SUPPORTED, "preemption");
+}
+
+/* The others end in good order; who is ended waits for it. */
+static void ending(const char *key)
+{
+	pmix_proc_t last = client_proc(client_size() - 1);
+	int64_t until = now_us() + LIMIT_MS * 1000LL;
+	pmix_status_t rc = PMIX_SUCCESS;
+
+	if (client_rank() == last.rank) {
+		sleep_ms(2L * LIMIT_MS);
+		client_fail("nobody ended this rank");
+	}
+	if (client_rank() != 0)
+		return;
+	client_check(control(&last, 1, key, 0), "ending the last rank");
+	while (rc == PMIX_SUCCESS && now_us() < until) {
+		sleep_ms(10);
+		rc = control(&last, 1, PMIX_JOB_CTRL_SIGNAL, SIGURG);
+	}
+	/* Its node may have gone, too. */
+	if (rc != PMIX_ERR_UNREACH)
+		must_be(rc, PMIX_ERR_NOT_FOUND,
+			"a signal for a rank that has ended");
+}
+
+int main(int argc, char **argv)
+{
+	client_options(argc, argv, options);
+	(void)signal(SIGUSR1, on_signal);
+	(void)signal(SIGUSR2, on_signal);
+	client_init();
+	fence_all(false);
+	signalling();
+	if (client_rank() == 0)
+		refusals();
+	fence_all(false);
+	if (kill_last)
+		ending(PMIX_JOB_CTRL_KILL);
+	else if (terminate)
+		ending(PMIX_JOB_CTRL_TERMINATE);
+	return client_end();
+}
