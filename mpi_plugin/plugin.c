@@ -160,8 +160,12 @@ static int refuse_task(const psec_mpi_task_info_t *task, char **env)
 	 * is told of a step that is killed while other nodes still launch.
 	 */
 	usleep(KILL_DELAY_US);
+	if (auth_setuid_unlock)
+		auth_setuid_unlock();
 	psec_kill_step(env_number(env, "SLURM_JOB_ID"),
 		       env_number(env, "SLURM_STEP_ID"));
+	if (auth_setuid_lock)
+		auth_setuid_lock();
 	errno = ECANCELED; /* slurmstepd prints it in a line of its own */
 	return SLURM_ERROR;
 }

@@ -56,6 +56,16 @@ extern char *slurm_step_layout_type_name(uint32_t task_dist);
 /* slurm.conf's SrunPortRange: first and last port, or NULL.  Slurm's own. */
 extern uint16_t *slurm_get_srun_port_range(void);
 
+/*
+ * From 23.02 on slurmstepd holds a lock in a task's process, against requests
+ * to daemons while it changes its uid, and lets go of it around SPANK's hooks,
+ * when that is done.  Who makes a request from the MPI plugin's hook must let
+ * go of it, too: otherwise slurmstepd ends that process.  22.05 has no such
+ * lock.
+ */
+extern void auth_setuid_lock(void) __attribute__((weak));
+extern void auth_setuid_unlock(void) __attribute__((weak));
+
 #ifdef SLURM_STEP_ID_INITIALIZER
 #define PSEC_STEP_ID_INIT SLURM_STEP_ID_INITIALIZER
 #else
