@@ -41,7 +41,7 @@ static uint32_t last_id;
 
 static pmix_status_t signal_rank(uint32_t rank, int sig)
 {
-	const task_t task = tasklist_get(pmixd_local_of(rank));
+	const task_t task = tasklist_get(pmixd_local_of_rank(rank));
 
 	if (task.pid <= 0 || task.ended)
 		return PMIX_ERR_NOT_FOUND;
@@ -100,7 +100,7 @@ static bool take_order(uint32_t from, const job_control_msg_t *m)
 	if (m->value < 1 || m->value > SIGRTMAX)
 		return false;
 	for (uint32_t i = 0; i < m->nranks; i++)
-		if (pmixd_local_of(get_u32(m->ranks + (size_t)i * 4)) >=
+		if (pmixd_local_of_rank(get_u32(m->ranks + (size_t)i * 4)) >=
 		    pmixd.conf.nlocal)
 			return false;
 	reply.value = PMIX_SUCCESS;

@@ -57,16 +57,23 @@ static inline const char *pmixd_node_name(uint32_t node)
 }
 
 /*
- * PROC's place among the tasks of this node; conf.nlocal: it is no task of
- * this node (a tool, for one).
+ * A rank's place among the tasks of this node; conf.nlocal: it is no task of
+ * this node.
  */
+static inline uint32_t pmixd_local_of_rank(uint32_t rank)
+{
+	if (rank < pmixd.layout.ntasks &&
+	    pmixd.layout.node_of[rank] == pmixd.conf.node)
+		return pmixd.layout.local_of[rank];
+	return pmixd.conf.nlocal;
+}
+
+/* Likewise of PROC, which may also be a tool, or of another step. */
 static inline uint32_t pmixd_local_of(const pmix_proc_t *proc)
 {
-	if (PMIX_CHECK_NSPACE(proc->nspace, pmixd.nspace) &&
-	    proc->rank < pmixd.layout.ntasks &&
-	    pmixd.layout.node_of[proc->rank] == pmixd.conf.node)
-		return pmixd.layout.local_of[proc->rank];
-	return pmixd.conf.nlocal;
+	return PMIX_CHECK_NSPACE(proc->nspace, pmixd.nspace)
+		       ? pmixd_local_of_rank(proc->rank)
+		       : pmixd.conf.nlocal;
 }
 
 #endif

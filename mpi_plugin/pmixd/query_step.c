@@ -72,10 +72,9 @@ static void fill_local(pmix_proc_info_t *p, uint32_t local)
 
 static void fill_proc(pmix_proc_info_t *p, uint32_t rank)
 {
-	uint32_t local;
+	uint32_t local = pmixd_local_of_rank(rank);
 
 	PMIX_LOAD_PROCID(&p->proc, pmixd.nspace, rank);
-	local = pmixd_local_of(&p->proc);
 	p->hostname = strdup(pmixd_node_name(pmixd.layout.node_of[rank]));
 	p->state = PMIX_PROC_STATE_UNDEF;
 	if (local < pmixd.conf.nlocal)
