@@ -18,8 +18,6 @@
 
 #include "spawn_io.h"
 
-extern char **environ;
-
 static wire_t wire;
 static volatile sig_atomic_t srun_pid;
 
@@ -77,31 +75,27 @@ static void set_variable(char *word, char how)
 
 /* -- srun ------------------------------------------------------------------ */
 
-/* Arguments and environment from the strings of a SPAWN_LAUNCH. */
+/* Arguments, which point into DATA, and environment from a SPAWN_LAUNCH. */
 static char **take_launch(char *data, size_t len)
 {
-	char **argv = calloc(len + 2, sizeof(char *));
+	char **argv = calloc(len + 2, sizeof(char *)), *next;
 	size_t n = 0;
 
 	if (!argv)
 		return NULL;
-	argv[n++] = strdup("srun");
-	for (char *p = data; p < data + len; p += strlen(p) + 1) {
-		/* set_variable() cuts it. */
-		char *copy = strdup(p);
-
-		if (!copy)
-			return NULL;
-		if (!strncmp(copy, "arg=", 4))
-			argv[n++] = copy + 4;
-		else if (!strncmp(copy, "env=", 4))
-			set_variable(copy + 4, 'e');
-		else if (!strncmp(copy, "first=", 6))
-			set_variable(copy + 6, 'f');
-		else if (!strncmp(copy, "last=", 5))
-			set_variable(copy + 5, 'l');
-		else if (!strncmp(copy, "unset=", 6))
-			(void)unsetenv(copy + 6);
+	argv[n++] = (char *)(uintptr_t) "srun";
+	for (char *p = data; p < data + len; p = next) {
+		next = p + strlen(p) + 1;
+		if (!strncmp(p, "arg=", 4))
+			argv[n++] = p + 4;
+		else if (!strncmp(p, "env=", 4))
+			set_variable(p + 4, 'e');
+		else if (!strncmp(p, "first=", 6))
+			set_variable(p + 6, 'f');
+		else if (!strncmp(p, "last=", 5))
+			set_variable(p + 5, 'l');
+		else if (!strncmp(p, "unset=", 6))
+			(void)unsetenv(p + 6);
 	}
 	return argv;
 }
@@ -202,15 +196,18 @@ static int serve(void)
 		return 1;
 	explicit_bzero(key, sizeof(key));
 	clean_environment();
-	if (spawn_io_recv(SPAWN_FD, &wire, &type, &data, &len) != 0 ||
-	    type != SPAWN_LAUNCH)
+	if (spawn_io_recv(SPAWN_FD, &wire, &type, &data, &len) != 0)
 		return 1;
-	argv = take_launch(data, len);
-	if (!argv)
+	argv = type == SPAWN_LAUNCH ? take_launch(data, len) : NULL;
+	if (!argv) {
+		free(data);
 		return 1;
+	}
 	set_signals();
 	sigaction(SIGCHLD, &child, NULL);
 	srun_pid = start_srun(argv);
+	free(argv);
+	free(data);
 	status = srun_pid > 0 ? await_srun() : 127 << 8;
 	for (int i = 0; i < 4; i++)
 		out[i] = (uint8_t)((unsigned)status >> (24 - 8 * i));

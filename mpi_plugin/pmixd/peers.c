@@ -429,9 +429,10 @@ static void seek_work(job_t *job)
 	if (list)
 		host = slurm_hostlist_shift(list);
 	if (host && strlen(host) < sizeof(s->host))
-		strcpy(s->host, host);
+		(void)snprintf(s->host, sizeof(s->host), "%s", host);
 	else
-		strcpy(s->why, "slurmctld names no node of it");
+		(void)snprintf(s->why, sizeof(s->why),
+			       "slurmctld names no node of it");
 	free(host);
 	if (list)
 		slurm_hostlist_destroy(list);

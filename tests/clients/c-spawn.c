@@ -97,10 +97,13 @@ static size_t add(pmix_info_t *info, size_t n, const char *key,
 
 static void fill_app(pmix_app_t *app, char *self, long n, char **argv)
 {
-	app->cmd = command ? strdup(command) : self;
+	static pmix_info_t info[2][2];
+	static unsigned n_apps;
+
+	app->cmd = command ? (char *)(uintptr_t)command : self;
 	app->argv = argv;
 	app->maxprocs = (int)n;
-	app->info = calloc(8, sizeof(pmix_info_t));
+	app->info = info[n_apps++];
 	app->ninfo = add(app->info, 0, PMIX_HOST, hosts);
 	app->ninfo = add(app->info, app->ninfo, PMIX_WDIR, wdir);
 	if (!app->ninfo)
@@ -148,7 +151,7 @@ static void spawn(char *self, pmix_nspace_t nspace)
 
 	(void)snprintf(status, sizeof(status), "%ld", exit_status);
 	(void)snprintf(nap, sizeof(nap), "%ld", nap_ms);
-	just[0] = strdup(command ? command : "");
+	just[0] = (char *)(uintptr_t)(command ? command : "");
 	fill_app(&apps[0], self, nprocs, command ? just : argv);
 	fill_app(&apps[1], self, second, argv2);
 	n = fill_job(info);
