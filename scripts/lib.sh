@@ -61,3 +61,24 @@ open_to_all() {
         path=$(dirname -- "$path")
     done
 }
+
+# elsewhere SCRIPT ARGUMENT...: where --release NAME is among the arguments, becomes
+# 'SCRIPT' with the others in a Debian of that release (see scripts/chroot).
+elsewhere() {
+    local script=$1 release='' others=()
+    shift
+    while (( $# )); do
+        case $1 in
+        --release)
+            (( $# >= 2 )) || die "--release wants the name of a release of Debian, such as trixie"
+            release=$2
+            shift
+            ;;
+        --release=*) release=${1#*=} ;;
+        *) others+=("$1") ;;
+        esac
+        shift
+    done
+    [[ -z $release ]] ||
+        exec "${BASH_SOURCE[0]%/*}/chroot" --release "$release" -- bash -c "$script" "${0##*/}" "${others[@]}"
+}

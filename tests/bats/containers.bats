@@ -181,7 +181,7 @@ other_uid='in this user namespace the task has uid 0 and gid 0, and its PMIx ser
 @test "nothing is left: what has no server of ours runs" {
     succeeds srun_as psecalice --mpi=none --enter=socket,root sh -c 'echo "$PMIX_SECURITY_MODE"'
     [[ $output == munge,native ]]
-    succeeds srun_as psecalice --mpi=pmix_v4 --enter=socket,root sh -c 'echo "$PMIX_SECURITY_MODE"'
+    succeeds srun_as psecalice --mpi="$(stock_pmix)" --enter=socket,root sh -c 'echo "$PMIX_SECURITY_MODE"'
     [[ $output == munge,native ]]
     succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait --enter=socket,root \
         -o left.out --wrap 'echo "$(id -u) $PMIX_SECURITY_MODE"'

@@ -222,11 +222,11 @@ mode_of() {
 }
 
 @test "with Slurm's own plugin PMIX_SECURITY_MODE is the site's" {
-    mode_of --mpi=pmix_v4 --psec=munge
+    mode_of --mpi="$(stock_pmix)" --psec=munge
     [[ $'\n'$output$'\n' == *$'\nPMIX_SECURITY_MODE=munge\n'* ]]
     # Its own server is there, ours is not.
     [[ $output != */run/psec* ]]
-    succeeds srun_as psecalice --mpi=pmix_v4 -n2 bin/c-init
+    succeeds srun_as psecalice --mpi="$(stock_pmix)" -n2 bin/c-init
 }
 
 @test "a batch step has the mode only" {

@@ -47,7 +47,7 @@ void mode_report(const cred_mode_t *mode, const char *what,
 	(void)printf("{\"rank\":%u,\"mode\":\"%s\",\"what\":\"%s\","
 		     "\"status\":\"%s\",\"code\":%d,\"us\":%" PRId64 "}\n",
 		     client_rank(), mode->name, what,
-		     PMIx_Error_string(answer->status), answer->status,
+		     status_name(answer->status), answer->status,
 		     cred_us(answer));
 	if (cred_answers(answer) != 1)
 		client_wrong("%s was answered %u times", what,
@@ -61,7 +61,7 @@ static bool is_status(const char *text, pmix_status_t status)
 
 	(void)snprintf(number, sizeof(number), "%d", status);
 	return strcmp(text, number) == 0 ||
-	       strcmp(text, PMIx_Error_string(status)) == 0;
+	       strcmp(text, status_name(status)) == 0;
 }
 
 void mode_refused(const cred_mode_t *mode, const char *what,
@@ -230,9 +230,8 @@ static void ring_row(const place_t *subject, int64_t get_us,
 		     "\"type\":\"%s\",\"get_us\":%" PRId64
 		     ",\"validate_us\":%" PRId64 "}\n",
 		     subject->rank, subject->node, client_rank(),
-		     slurm_text("SLURMD_NODENAME"),
-		     PMIx_Error_string(answer->status), answer->status,
-		     number_of(answer, PMIX_USERID),
+		     slurm_text("SLURMD_NODENAME"), status_name(answer->status),
+		     answer->status, number_of(answer, PMIX_USERID),
 		     number_of(answer, PMIX_GRPID), text_of(answer, PMIX_JOBID),
 		     text_of(answer, PMIX_CRED_TYPE), get_us, cred_us(answer));
 }

@@ -89,14 +89,40 @@ void client_doing(const char *fmt, ...)
 	va_end(ap);
 }
 
+const char *status_name(pmix_status_t rc)
+{
+	static const struct {
+		pmix_status_t rc;
+		const char *name;
+	} names[] = {
+		{ PMIX_SUCCESS, "SUCCESS" },
+		{ PMIX_ERR_INVALID_CRED, "INVALID-CREDENTIAL" },
+		{ PMIX_ERR_NO_PERMISSIONS, "NO-PERMISSIONS" },
+		{ PMIX_ERR_TIMEOUT, "TIMEOUT" },
+		{ PMIX_ERR_UNREACH, "UNREACHABLE" },
+		{ PMIX_ERR_BAD_PARAM, "BAD-PARAM" },
+		{ PMIX_ERR_RESOURCE_BUSY, "RESOURCE-BUSY" },
+		{ PMIX_ERR_OUT_OF_RESOURCE, "OUT-OF-RESOURCE" },
+		{ PMIX_ERR_INIT, "INIT" },
+		{ PMIX_ERR_NOMEM, "NO-MEM" },
+		{ PMIX_ERR_NOT_FOUND, "NOT-FOUND" },
+		{ PMIX_ERR_NOT_SUPPORTED, "NOT-SUPPORTED" },
+		{ PMIX_ERR_LOST_CONNECTION, "LOST_CONNECTION" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].rc == rc)
+			return names[i].name;
+	return PMIx_Error_string(rc);
+}
+
 const char *status_text(pmix_status_t rc)
 {
 	static char text[4][96];
 	static unsigned turn;
 	char *buf = text[turn++ % 4];
 
-	(void)snprintf(buf, sizeof(text[0]), "%s (%d)", PMIx_Error_string(rc),
-		       rc);
+	(void)snprintf(buf, sizeof(text[0]), "%s (%d)", status_name(rc), rc);
 	return buf;
 }
 

@@ -137,5 +137,10 @@ const pmix_info_t *info_find(const pmix_info_t *info, size_t ninfo,
 			     const char *key);
 /* "PMIX_ERR_... (-47)" in a static buffer of four, for one sentence. */
 const char *status_text(pmix_status_t rc);
+/*
+ * A status' name as PMIx_Error_string() of OpenPMIx 4 has it, for tests to
+ * read; from 5 on its names are those of the constants.
+ */
+const char *status_name(pmix_status_t rc);
 
 #endif

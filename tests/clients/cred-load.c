@@ -39,8 +39,7 @@ static void report(const cred_mode_t *mode, const char *what,
 		     "\"good\":%u,\"busy\":%u,\"bad\":%u,\"last_bad\":\"%s\","
 		     "\"longest_us\":%" PRId64 "}\n",
 		     client_rank(), mode->name, what, tally->good, tally->busy,
-		     tally->bad,
-		     tally->bad ? PMIx_Error_string(tally->last_bad) : "",
+		     tally->bad, tally->bad ? status_name(tally->last_bad) : "",
 		     tally->longest_us);
 	if (tally->bad && !mode->failures_ok)
 		client_wrong("%s: %u of the requests failed, the last with %s",

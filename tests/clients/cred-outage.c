@@ -48,7 +48,7 @@ static void show(const char *phase, const char *what, const tally_t *tally)
 		     client_rank(), slurm_text("SLURMD_NODENAME"), phase, what,
 		     tally->longest_us);
 	for (i = 0; i < 8 && tally->count[i]; i++)
-		(void)printf(",\"%s\":%u", PMIx_Error_string(tally->status[i]),
+		(void)printf(",\"%s\":%u", status_name(tally->status[i]),
 			     tally->count[i]);
 	(void)printf("}\n");
 }
@@ -76,7 +76,7 @@ static void show_old(const cred_t *spare)
 	(void)cred_validate(&answer, spare->blob, spare->len, NULL, 0);
 	(void)printf("{\"rank\":%u,\"node\":\"%s\",\"old\":\"%s\"}\n",
 		     client_rank(), slurm_text("SLURMD_NODENAME"),
-		     PMIx_Error_string(answer.status));
+		     status_name(answer.status));
 	cred_clear(&answer);
 }
 

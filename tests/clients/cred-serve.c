@@ -39,8 +39,7 @@ static void tell(int dir, const char *name, const cred_t *answer)
 	if (!out)
 		client_fail("an answer cannot be written: %s", strerror(errno));
 	(void)fprintf(out, "{\"status\":\"%s\",\"ms\":%" PRId64,
-		      PMIx_Error_string(answer->status),
-		      cred_us(answer) / 1000);
+		      status_name(answer->status), cred_us(answer) / 1000);
 	show_keys(out, answer->info, answer->ninfo);
 	(void)fprintf(out, "}\n");
 	if (fclose(out) != 0 || renameat(dir, "new", dir, name) != 0)
