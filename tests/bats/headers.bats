@@ -46,7 +46,7 @@ for change in changes:
         # Larger, with an initializer, and ahead of all that has one.
         if "SLURM_STEP_ID_INITIALIZER" in text:
             continue
-        text = re.sub(r"typedef struct (slurm_step_id_msg )?\{\s*uint32_t job_id;"
+        text = re.sub(r"typedef struct (slurm_step_id_msg )?\{\s*(sluid_t sluid;\s*)?uint32_t job_id;"
                       r"\s*uint32_t step_het_comp;\s*uint32_t step_id;\s*\} slurm_step_id_t;",
                       "", text, count=1)
         replace(r"enum job_states \{", """
