@@ -583,11 +583,12 @@ static void orphaned(void)
 	snprintf(text, sizeof(text), "slurmstepd is gone; step %u.%u is killed",
 		 pmixd.conf.job_id, pmixd.conf.step_id);
 	plog_error("%s", text);
-	if (pmixd.links) {
-		pthread_mutex_lock(&pmixd.lock);
+	pthread_mutex_lock(&pmixd.lock);
+	if (pmixd.links)
 		notice_send(text);
-		pthread_mutex_unlock(&pmixd.lock);
-	}
+	/* A task that does not use PMIx would not notice. */
+	tasklist_kill();
+	pthread_mutex_unlock(&pmixd.lock);
 	abort_kill_step(SIGKILL, 0);
 }
 

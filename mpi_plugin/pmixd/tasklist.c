@@ -2,8 +2,10 @@
 /* tasklist.c - see tasklist.h. */
 #include "tasklist.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "pmixd.h"
 
@@ -46,4 +48,24 @@ int tasklist_exit_code(int status)
 {
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 				   : WEXITSTATUS(status);
+}
+
+/*
+ * With everything that it has started, as long as that is in its process
+ * group; slurmstepd has put the tasks into one of their own.  We are in
+ * another session.
+ */
+void tasklist_kill(void)
+{
+	for (uint32_t i = 0; i < pmixd.conf.nlocal; i++) {
+		const task_t task = tasklist_get(i);
+		pid_t group;
+
+		if (task.pid <= 1 || task.ended)
+			continue;
+		group = getpgid(task.pid);
+		if (group > 1 && group != getpgrp())
+			(void)kill(-group, SIGKILL);
+		(void)kill(task.pid, SIGKILL);
+	}
 }

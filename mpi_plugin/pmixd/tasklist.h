@@ -23,6 +23,13 @@ void tasklist_exited(uint32_t local, int status);
 /* LOCAL is below pmixd.conf.nlocal. */
 task_t tasklist_get(uint32_t local);
 
+/*
+ * SIGKILL for the tasks that have not ended, when slurmstepd cannot do it any
+ * more: at once after its end, lest a process id be another's by then (of this
+ * user's, as the kernel sees to).
+ */
+void tasklist_kill(void);
+
 /* An exit status as a shell has it: 128 and its number for a signal. */
 int tasklist_exit_code(int status);
 

@@ -389,6 +389,19 @@ no_process() {
     ! traces_of_steps | grep -v '^/run/psec/'
 }
 
+@test "tasks that do nothing end with their slurmstepd, and what they have started" {
+    step_begin -N2 --ntasks-per-node=2 sh -c 'sleep 45 & sleep 50; :'
+    step_runs sleep n0 n1
+    on n1 pkill -KILL -x slurmstepd
+    step_end
+    # srun's own status is 0 where it gives up waiting for tasks.
+    in_time
+    says 'psec-pmixd: node n1: slurmstepd is gone; step'
+    wait_for 10 no_process
+    works
+    leaves_nothing
+}
+
 @test "scancel ends the step" {
     endless_begin
     cluster_exec --user psecalice -- scancel -u psecalice
