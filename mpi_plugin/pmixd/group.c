@@ -320,14 +320,29 @@ static void begin(group_t *g)
 			    g);
 }
 
+static bool is_local(const pmix_info_t info[], size_t ninfo)
+{
+	for (size_t i = 0; i < ninfo; i++)
+		if (PMIX_CHECK_KEY(&info[i], PMIX_GROUP_LOCAL_ONLY))
+			return PMIX_INFO_TRUE(&info[i]);
+	return false;
+}
+
 pmix_status_t group_upcall(pmix_group_operation_t op, char *name,
 			   const pmix_proc_t procs[], size_t nprocs,
 			   const pmix_info_t directives[], size_t ndirs,
 			   pmix_info_cbfunc_t cbfunc, void *cbdata)
 {
-	group_t *g = group_new(op, name, procs, nprocs);
 	pmix_status_t rc;
+	group_t *g;
 
+	/*
+	 * There is nothing to do.  libpmix 5.0 goes on to call us a second
+	 * time, and to free what it waits with twice, unless told so at once.
+	 */
+	if (op == PMIX_GROUP_DESTRUCT && is_local(directives, ndirs))
+		return PMIX_OPERATION_SUCCEEDED;
+	g = group_new(op, name, procs, nprocs);
 	if (!g) {
 		cbfunc(PMIX_ERR_NOMEM, NULL, 0, cbdata, NULL, NULL);
 		return PMIX_SUCCESS;
