@@ -187,7 +187,7 @@ static int serve(void)
 
 	if (read(SPAWN_KEY_FD, key, sizeof(key)) != (ssize_t)sizeof(key)) {
 		fprintf(stderr, "psec-spawn is started by srun, when a task "
-				"calls PMIx_Spawn; see psec-pmixd(8)\n");
+				"calls PMIx_Spawn; see psec-spawn(8)\n");
 		return 2;
 	}
 	close(SPAWN_KEY_FD);
