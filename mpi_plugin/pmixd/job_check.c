@@ -63,9 +63,9 @@ static void say_silent(job_query_t *q, const char *why)
 }
 
 /* With PrivateData=jobs slurmctld hides what it would say is not there. */
-static void say_not_shown(job_query_t *q)
+static void say_not_shown(job_query_t *q, const job_answer_t *a)
 {
-	if (pmixd.conf.private_jobs && q->uid != geteuid())
+	if ((pmixd.conf.private_jobs || a->hides) && q->uid != geteuid())
 		say(q, JOB_UNCONFIRMED,
 		    "slurmctld does not tell uid %u about job %u "
 		    "(PrivateData=jobs)",
@@ -81,7 +81,7 @@ static void judge(job_query_t *q, const job_answer_t *a)
 	if (a->state == JOB_NO_ANSWER)
 		say_silent(q, a->why);
 	else if (a->state == JOB_NOT_SHOWN)
-		say_not_shown(q);
+		say_not_shown(q, a);
 	else if (shown && a->uid != q->uid)
 		say(q, JOB_REFUSED, "job %u is not of uid %u", q->job_id,
 		    (unsigned)q->uid);

@@ -48,8 +48,15 @@ void slurmctld_ask(uint32_t job_id, job_answer_t *answer)
 		slurm_free_job_info_msg(msg);
 		return;
 	}
-	if (errno == ESLURM_INVALID_JOB_ID)
+	if (errno == ESLURM_INVALID_JOB_ID) {
+		/*
+		 * slurmstepd, which else would say so, does not know it with
+		 * Slurm 24.11: only libslurm has read all of slurm.conf.
+		 */
+		answer->hides = &slurm_conf && (slurm_conf.private_data &
+						PRIVATE_DATA_JOBS) != 0;
 		return;
+	}
 	answer->state = JOB_NO_ANSWER;
 	(void)snprintf(answer->why, sizeof(answer->why), "%s",
 		       slurm_strerror(errno));

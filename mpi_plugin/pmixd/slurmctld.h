@@ -5,6 +5,7 @@
 #ifndef PMIXD_SLURMCTLD_H
 #define PMIXD_SLURMCTLD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,6 +22,7 @@ typedef struct {
 	job_state_t state;
 	uid_t uid;     /* whose it is, where it is shown */
 	char why[160]; /* NO_ANSWER: what went wrong */
+	bool hides;    /* NOT_SHOWN: slurm.conf has PrivateData=jobs */
 } job_answer_t;
 
 /*
