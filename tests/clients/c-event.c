@@ -48,10 +48,15 @@ static void take_end(const pmix_info_t *info, size_t ninfo)
 		info_find(info, ninfo, PMIX_EVENT_AFFECTED_PROC);
 	const pmix_info_t *code = info_find(info, ninfo, PMIX_EXIT_CODE);
 
+	uint32_t rank = who && who->value.type == PMIX_PROC
+				? who->value.data.proc->rank
+				: UINT32_MAX;
+
+	/* Others end in good order while we still listen; that is told, too. */
+	if (rank < client_size() - 1)
+		return;
 	heard.ended = true;
-	heard.who = who && who->value.type == PMIX_PROC
-			    ? who->value.data.proc->rank
-			    : UINT32_MAX;
+	heard.who = rank;
 	heard.exit_code = code && code->value.type == PMIX_INT
 				  ? code->value.data.integer
 				  : -1;
