@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "abort.h"
+#include "client_log.h"
 #include "clock.h"
 #include "connect.h"
 #include "cred_note.h"
@@ -143,6 +144,7 @@ pmix_server_module_t host_module = {
 	.lookup = lookup_upcall,
 	.unpublish = unpublish_upcall,
 	.notify_event = event_notify_upcall,
+	.log = client_log_upcall,
 	.job_control = job_control_upcall,
 	.query = query_upcall,
 	.group = group_upcall,

@@ -500,6 +500,8 @@ static int set_environment(psec_error_t *err)
 {
 	if (set_site_variables() == 0 && keep_hwloc_short() == 0 &&
 	    setenv("PMIX_MCA_psec", pmixd.conf.mechs, 1) == 0 &&
+	    /* Its other ways to log lead to our own output. */
+	    setenv("PMIX_MCA_plog", "default", 0) == 0 &&
 	    setenv("TMPDIR", pmixd.conf.dir, 1) == 0)
 		return 0;
 	return error_set(err, PSEC_ERR_NOMEM, "out of memory");

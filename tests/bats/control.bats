@@ -40,3 +40,30 @@ teardown() {
     (( status == 143 ))
     [[ $output != *rank* ]]
 }
+
+# --- logging -----------------------------------------------------------------
+
+@test "what ranks log goes to their own outputs" {
+    local out=$BATS_TEST_TMPDIR rank
+    mark_logs
+    step -N2 --ntasks-per-node=2 bin/c-log --no-syslog > "$out/out" 2> "$out/err"
+    cat "$out/out" "$out/err"
+    for rank in {0..3}; do
+        grep -qx "output of rank $rank" "$out/out"
+        grep -qx "error of rank $rank" "$out/err"
+    done
+    [[ $(wc -l < "$out/out") == 4 && $(wc -l < "$out/err") == 4 ]]
+    # Not to slurmd's log.
+    refuses grep -q 'of rank' <(log_of n0; log_of n1)
+}
+
+@test "what ranks log is appended to a file, but not written into the middle of one" {
+    local dir
+    dir=$(cluster_dir)/shared
+    succeeds step -N1 -n1 sh -c \
+        "{ echo first; bin/c-log --no-syslog; echo last; } >> $dir/log.txt 2>> $dir/log.txt"
+    [[ $(xargs < "$dir/log.txt") == 'first output of rank 0 error of rank 0 last' ]]
+    refuses step -N1 -n1 sh -c "bin/c-log --no-syslog > $dir/plain.txt"
+    says 'to stdout'
+    says UNREACH
+}
