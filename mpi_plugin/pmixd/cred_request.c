@@ -274,8 +274,8 @@ static bool post(cred_request_t *r, cred_pace_t pace)
 		pace == CRED_MUST_WAIT ? patient_worker() : pmixd.cred_workers;
 	/* Each local rank has a lane; if there is anybody else, the last. */
 	if (!r->workers ||
-	    workers_post_call(r->workers, &r->call,
-			      pmixd_local_of(&r->proc), run, r) != 0)
+	    workers_post_call(r->workers, &r->call, pmixd_local_of(&r->proc),
+			      run, r) != 0)
 		return false;
 	if (r->wish.timeout_s)
 		deadline_set(&r->timeout, r->wish.timeout_s * 1000LL,
