@@ -355,9 +355,12 @@ first_loop() {
     for node in n0 n1 n3; do
         rm -f -- "$(cluster_dir)"/shared/up.*
         endless_begin
+        mark_logs
         on "$node" pkill -KILL -x psec-pmixd
-        endless_fails "slurmstepd-$node: error: mpi/pmix: psec-pmixd of step" 15
-        says 'ended before its tasks did; the step cannot go on and is killed'
+        # Its own tasks may fail sooner than slurmstepd can say so to srun; the
+        # other nodes say it in any case, and the log has the whole sentence.
+        endless_fails "node $node is lost" 15
+        wait_for 5 log_says "$node" 'ended before its tasks did; the step cannot go on and is killed'
         leaves_nothing
     done
     works
