@@ -1,41 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* spawn_io.c - see spawn_io.h. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "sock_io.h"
 #include "spawn_io.h"
-
-static int send_all(int fd, const uint8_t *p, size_t len)
-{
-	while (len) {
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int recv_all(int fd, uint8_t *p, size_t len)
-{
-	while (len) {
-		ssize_t n = recv(fd, p, len, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 int spawn_io_send(int fd, wire_t *wire, uint8_t type, const void *data,
 		  size_t len)
@@ -49,9 +18,10 @@ int spawn_io_send(int fd, wire_t *wire, uint8_t type, const void *data,
 		n = len < WIRE_PAYLOAD_MAX ? len : WIRE_PAYLOAD_MAX;
 		len -= n;
 		if (rv == 0)
-			rv = send_all(fd, frame,
-				      wire_seal(wire, frame, type,
-						len ? WIRE_MORE : 0, p, n));
+			rv = sock_send_all(fd, frame,
+					   wire_seal(wire, frame, type,
+						     len ? WIRE_MORE : 0, p,
+						     n));
 		if (n)
 			p += n;
 	} while (len && rv == 0);
@@ -65,11 +35,11 @@ static int recv_frame(int fd, wire_t *wire, uint8_t *buf, wire_frame_t *frame,
 {
 	const char *why;
 
-	if (recv_all(fd, buf, WIRE_HEADER_LEN) != 0 ||
+	if (sock_recv_all(fd, buf, WIRE_HEADER_LEN) != 0 ||
 	    wire_next(buf, WIRE_HEADER_LEN, frame, &why) == WIRE_BAD ||
 	    frame->size > WIRE_FRAME_MAX ||
-	    recv_all(fd, buf + WIRE_HEADER_LEN,
-		     frame->size - WIRE_HEADER_LEN) != 0 ||
+	    sock_recv_all(fd, buf + WIRE_HEADER_LEN,
+			  frame->size - WIRE_HEADER_LEN) != 0 ||
 	    wire_next(buf, frame->size, frame, &why) != WIRE_OK ||
 	    wire_open(wire, buf, frame, payload, &why) != WIRE_OK)
 		return -1;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* taskmap.c - see taskmap.h. */
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "taskmap.h"
 
 /* Nodes FIRST..LAST in turn take COUNT ranks each, TIMES times over. */
@@ -109,34 +109,17 @@ char *taskmap_anl(const uint32_t *nodes, uint32_t ntasks)
 	return text;
 }
 
-/* A decimal number at *P, which moves behind it. */
-static bool parse_number(const char **p, uint32_t *value)
-{
-	char *end;
-	unsigned long v;
-
-	if (**p < '0' || **p > '9')
-		return false;
-	errno = 0;
-	v = strtoul(*p, &end, 10);
-	if (errno || v > UINT32_MAX)
-		return false;
-	*value = (uint32_t)v;
-	*p = end;
-	return true;
-}
-
 static bool parse_segment(const char **p, segment_t *s)
 {
-	if (!parse_number(p, &s->first))
+	if (!decimal_take(p, &s->first))
 		return false;
 	s->last = s->first;
 	s->times = 1;
-	if (**p == '-' && (++*p, !parse_number(p, &s->last)))
+	if (**p == '-' && (++*p, !decimal_take(p, &s->last)))
 		return false;
-	if (**p != ':' || (++*p, !parse_number(p, &s->count)))
+	if (**p != ':' || (++*p, !decimal_take(p, &s->count)))
 		return false;
-	if (**p == '*' && (++*p, !parse_number(p, &s->times)))
+	if (**p == '*' && (++*p, !decimal_take(p, &s->times)))
 		return false;
 	return s->first <= s->last && s->count > 0 && s->times > 0;
 }

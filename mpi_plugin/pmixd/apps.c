@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* apps.c - see apps.h. */
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "apps.h"
 #include "ctl.h"
+#include "decimal.h"
 #include "error.h"
 
 /* More than Slurm can run; it is the user who says how many there are. */
@@ -32,17 +32,8 @@ static const char *find(const stepconf_t *conf, const char *key)
 /* A number at *P, which moves behind it and the SEPARATOR that must follow. */
 static bool take(const char **p, char separator, uint32_t *value)
 {
-	unsigned long v;
-	char *end;
-
-	if (**p < '0' || **p > '9')
+	if (!decimal_take(p, value))
 		return false;
-	errno = 0;
-	v = strtoul(*p, &end, 10);
-	if (errno || v > UINT32_MAX)
-		return false;
-	*value = (uint32_t)v;
-	*p = end;
 	if (!separator)
 		return **p == '\0' || **p == ' ' || **p == ',';
 	return *(*p)++ == separator;

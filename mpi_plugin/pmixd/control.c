@@ -1,55 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* control.c - see control.h. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "control.h"
 #include "error.h"
-
-static int recv_all(void *buf, size_t len)
-{
-	char *p = buf;
-
-	while (len) {
-		ssize_t n = recv(CTL_FD, p, len, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int send_all(const void *buf, size_t len)
-{
-	const char *p = buf;
-
-	while (len) {
-		ssize_t n = send(CTL_FD, p, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
+#include "sock_io.h"
 
 /* The LEN bytes behind a header, malloc()ed, with a NUL behind them. */
 static char *recv_body(size_t len)
 {
 	char *buf = malloc(len + 1);
 
-	if (!buf || recv_all(buf, len) != 0) {
+	if (!buf || sock_recv_all(CTL_FD, buf, len) != 0) {
 		free(buf);
 		return NULL;
 	}
@@ -62,7 +27,7 @@ int control_expect(ctl_type_t type, size_t max, char **data, size_t *len,
 {
 	ctl_head_t head;
 
-	if (recv_all(&head, sizeof(head)) != 0)
+	if (sock_recv_all(CTL_FD, &head, sizeof(head)) != 0)
 		return error_set(err, PSEC_ERR_IO,
 				 "slurmstepd went away during the start");
 	if (head.type != (uint32_t)type || head.len > max)
@@ -82,7 +47,7 @@ int control_next(ctl_type_t *type, size_t max, char **data, size_t *len)
 {
 	ctl_head_t head;
 
-	if (recv_all(&head, sizeof(head)) != 0 || head.len > max)
+	if (sock_recv_all(CTL_FD, &head, sizeof(head)) != 0 || head.len > max)
 		return -1;
 	*data = recv_body(head.len);
 	if (!*data)
@@ -96,8 +61,8 @@ void control_send(ctl_type_t type, const void *data, size_t len)
 {
 	ctl_head_t head = { (uint32_t)type, (uint32_t)len };
 
-	if (send_all(&head, sizeof(head)) == 0)
-		(void)send_all(data, len);
+	if (sock_send_all(CTL_FD, &head, sizeof(head)) == 0)
+		(void)sock_send_all(CTL_FD, data, len);
 }
 
 void control_send_block(uint32_t local, char *const *env)

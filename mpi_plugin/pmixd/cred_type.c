@@ -40,11 +40,6 @@ static const cred_type_t types[] = {
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
 _Static_assert(N_TYPES <= CRED_TYPES_MAX, "a wish has room for all types");
 
-const cred_type_t *cred_type_get(size_t index)
-{
-	return index < N_TYPES ? &types[index] : NULL;
-}
-
 bool cred_type_allowed(const cred_type_t *type)
 {
 	return psec_list_has(pmixd.conf.mechs, type->name);

@@ -30,9 +30,6 @@ typedef struct {
 
 #define CRED_TYPES_MAX 8
 
-/* In the order of preference; NULL past the last. */
-const cred_type_t *cred_type_get(size_t index);
-
 /* May this step use it? */
 bool cred_type_allowed(const cred_type_t *type);
 

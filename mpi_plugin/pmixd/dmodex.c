@@ -198,6 +198,20 @@ static bool is_repeated(const void *cbdata)
 	return false;
 }
 
+/* A question for what belongs to KEY; not sent. */
+static pmix_status_t ask_new(const char *key, pmix_modex_cbfunc_t cbfunc,
+			     void *cbdata, ask_t **ask)
+{
+	if (strlen(key) > PMIX_MAX_KEYLEN)
+		return PMIX_ERR_BAD_PARAM;
+	*ask = calloc(1, sizeof(**ask));
+	if (!*ask)
+		return PMIX_ERR_NOMEM;
+	(*ask)->cbfunc = cbfunc;
+	(*ask)->cbdata = cbdata;
+	return PMIX_SUCCESS;
+}
+
 static pmix_status_t ask_abroad(const pmix_proc_t *proc,
 				const pmix_info_t info[], size_t ninfo,
 				const char *key, pmix_modex_cbfunc_t cbfunc,
@@ -209,13 +223,9 @@ static pmix_status_t ask_abroad(const pmix_proc_t *proc,
 
 	if (!nspaces_step(proc->nspace, &step))
 		return PMIX_ERR_NOT_FOUND;
-	if (strlen(key) > PMIX_MAX_KEYLEN)
-		return PMIX_ERR_BAD_PARAM;
-	a = calloc(1, sizeof(*a));
-	if (!a)
-		return PMIX_ERR_NOMEM;
-	a->cbfunc = cbfunc;
-	a->cbdata = cbdata;
+	rc = ask_new(key, cbfunc, cbdata, &a);
+	if (rc != PMIX_SUCCESS)
+		return rc;
 	a->at.step = step;
 	a->rank = proc->rank;
 	memcpy(a->key, key, strlen(key) + 1);
@@ -250,13 +260,9 @@ pmix_status_t dmodex_upcall(const pmix_proc_t *proc, const pmix_info_t info[],
 	if ((proc->rank != PMIX_RANK_WILDCARD &&
 	     proc->rank >= pmixd.layout.ntasks))
 		return PMIX_ERR_NOT_FOUND;
-	if (strlen(name) > PMIX_MAX_KEYLEN)
-		return PMIX_ERR_BAD_PARAM;
-	a = calloc(1, sizeof(*a));
-	if (!a)
-		return PMIX_ERR_NOMEM;
-	a->cbfunc = cbfunc;
-	a->cbdata = cbdata;
+	rc = ask_new(name, cbfunc, cbdata, &a);
+	if (rc != PMIX_SUCCESS)
+		return rc;
 	if (proc->rank == PMIX_RANK_WILDCARD || !pmixd.links ||
 	    pmixd.layout.node_of[proc->rank] == pmixd.conf.node) {
 		rc = PMIx_server_dmodex_request(proc, local_answer, a);

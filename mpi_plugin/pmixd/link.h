@@ -33,6 +33,9 @@ struct event_base;
 
 typedef struct links links_t;
 
+/* The only mechanism whose proofs hold between nodes. */
+#define LINK_MECH "munge"
+
 /* A message's type: which service it is for.  Wire numbers, never reused. */
 typedef enum {
 	LINK_COLL = 1,	       /* coll.c: rounds of a collective */

@@ -164,9 +164,6 @@ static void order_mechs(void)
 	plog_debug("mechanisms, best first: %s", list);
 }
 
-/* The only one whose proofs hold between nodes. */
-#define LINK_MECH "munge"
-
 /* Without munge the links of several nodes would only fail after timeout=. */
 static int mech_fails(const char *name, const psec_error_t *why,
 		      psec_error_t *err)
@@ -252,16 +249,17 @@ static int listen_on(const char *name, psec_error_t *err)
 	return fd;
 }
 
-/* PATH is what slurmd will connect to. */
-static int open_wire(char *path, size_t size, psec_error_t *err)
+/* Listen on NAME, for slurmd, which will connect to PATH. */
+static int open_inbound(const char *name, char *path, size_t size,
+			psec_error_t *err)
 {
-	if ((size_t)snprintf(path, size, "%s/" WIRE_SOCKET, pmixd.conf.dir) >=
+	if ((size_t)snprintf(path, size, "%s/%s", pmixd.conf.dir, name) >=
 	    sizeof(((struct sockaddr_un *)0)->sun_path))
 		return error_set(err, PSEC_ERR_ARG,
 				 "the path %s is too long for a socket; set a "
 				 "shorter stepdir= in plugstack.conf",
 				 path);
-	return listen_on(WIRE_SOCKET, err);
+	return listen_on(name, err);
 }
 
 static int open_status(psec_error_t *err)
@@ -281,7 +279,8 @@ static int open_status(psec_error_t *err)
  */
 static int start_services(psec_error_t *err)
 {
-	int sibling_fd = -1;
+	static char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	int sibling_fd = -1, peers_fd = -1;
 
 	if (pmixd.conf.node == PUBLISH_HOME) {
 		sibling_fd = listen_on(SIBLING_SOCKET, err);
@@ -293,7 +292,12 @@ static int start_services(psec_error_t *err)
 			       pmixd.conf.nnodes);
 	if (!publish_net_init(sibling_fd))
 		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
-	if (peers_init(err) != 0)
+	if (peers_listens()) {
+		peers_fd = open_inbound(PEERS_SOCKET, path, sizeof(path), err);
+		if (peers_fd < 0)
+			return -1;
+	}
+	if (peers_init(peers_fd, path, err) != 0)
 		return -1;
 	nspaces_init();
 	connect_init();
@@ -380,7 +384,7 @@ static int start_links(psec_error_t *err)
 				 "%s for its links, and this one has only '%s'",
 				 LINK_MECH, pmixd.conf.mechs);
 	slurm_ready();
-	cfg.wire_fd = open_wire(path, sizeof(path), err);
+	cfg.wire_fd = open_inbound(WIRE_SOCKET, path, sizeof(path), err);
 	if (cfg.wire_fd < 0)
 		return -1;
 	cfg.wire_paths = other_wires(path, err);
@@ -646,7 +650,7 @@ static void leave(void)
 	if (pmixd.links)
 		links_goodbye(pmixd.links);
 	peers_goodbye();
-	unlink("peers");
+	unlink(PEERS_SOCKET);
 	pthread_mutex_unlock(&pmixd.lock);
 	if (pmixd.links)
 		unlink(WIRE_SOCKET);

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "abort.h"
@@ -33,11 +31,9 @@
 #define TIMEOUT_MS   15000 /* for a link to another step */
 #define SEEK_MS	     5000  /* for a step to be known to slurmctld */
 #define SEEK_PAUSE   200
-#define BACKLOG	     64
 #define HEAD_LEN     20
 #define LOST_FNS_MAX 8
 #define TEXT_MAX     256
-#define LINK_MECH    "munge"
 
 /* Of service 0 there is one message: u32 KIND_LOST, step, orderly; why. */
 #define KIND_LOST 1
@@ -70,7 +66,7 @@ typedef struct seek {
 /* Guarded by pmixd.lock. */
 static struct {
 	int fd; /* a head's socket for invitations; -1: it is no head */
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	const char *path;
 	struct event *first; /* somebody invites us before we have links */
 	links_t *links;	     /* NULL: not needed yet */
 	jobs_t *jobs;
@@ -92,7 +88,7 @@ static struct {
 	unsigned nlost;
 } self = { .fd = -1 };
 
-peers_addr_t peers_self(void)
+static peers_addr_t own_addr(void)
 {
 	return (peers_addr_t){ pmixd.conf.step_id, pmixd.conf.node };
 }
@@ -211,7 +207,7 @@ static int route(const head_t *h, const uint8_t *msg, size_t len)
 static int send_from_here(peers_addr_t to, uint32_t service,
 			  const struct iovec *iov, int iovcnt)
 {
-	const head_t h = { service, peers_self(), to };
+	const head_t h = { service, own_addr(), to };
 	size_t len = HEAD_LEN;
 	uint8_t *msg, *p;
 	int rv;
@@ -350,7 +346,7 @@ static char *path_of(uint32_t step)
 	int base = (int)(strrchr(pmixd.conf.dir, '/') - pmixd.conf.dir);
 	char *path;
 
-	if (asprintf(&path, "%.*s/%u.%u/peers", base, pmixd.conf.dir,
+	if (asprintf(&path, "%.*s/%u.%u/" PEERS_SOCKET, base, pmixd.conf.dir,
 		     pmixd.layout.apps.leader, step) < 0)
 		return NULL;
 	return path;
@@ -548,36 +544,18 @@ static void take_own(const head_t *h, const uint8_t *msg, size_t len)
 
 /* -- beginning and end --------------------------------------------------- */
 
-static int listen_as_head(psec_error_t *err)
+bool peers_listens(void)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
 	/* Without MUNGE nobody could prove who he is. */
-	if (!psec_list_has(pmixd.conf.mechs, LINK_MECH))
-		return 0;
-	if ((size_t)snprintf(self.path, sizeof(self.path), "%s/peers",
-			     pmixd.conf.dir) >= sizeof(addr.sun_path))
-		return error_set(err, PSEC_ERR_ARG,
-				 "the path %s is too long for a socket; set a "
-				 "shorter stepdir= in plugstack.conf",
-				 self.path);
-	memcpy(addr.sun_path, self.path, strlen(self.path) + 1);
-	self.fd =
-		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (self.fd < 0 ||
-	    bind(self.fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
-	    listen(self.fd, BACKLOG) != 0)
-		return error_set(err, PSEC_ERR_IO, "cannot listen on %s: %s",
-				 self.path, strerror(errno));
-	self.first = event_new(pmixd.base, self.fd, EV_READ, on_first, NULL);
-	if (!self.first || event_add(self.first, NULL) != 0)
-		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
-	return 0;
+	return is_head() && pmixd.conf.step_id < PEERS_STEPS_MAX &&
+	       psec_list_has(pmixd.conf.mechs, LINK_MECH);
 }
 
-int peers_init(psec_error_t *err)
+int peers_init(int fd, const char *path, psec_error_t *err)
 {
 	STAILQ_INIT(&self.own);
+	self.fd = fd;
+	self.path = path;
 	self.abroad = calloc((size_t)pmixd.conf.nnodes + 1, sizeof(bool));
 	if (!self.abroad)
 		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
@@ -585,9 +563,12 @@ int peers_init(psec_error_t *err)
 		links_register(pmixd.links, LINK_PEERS, on_near, NULL);
 		links_on_lost(pmixd.links, on_near_lost, NULL);
 	}
-	return is_head() && pmixd.conf.step_id < PEERS_STEPS_MAX
-		       ? listen_as_head(err)
-		       : 0;
+	if (fd < 0)
+		return 0;
+	self.first = event_new(pmixd.base, fd, EV_READ, on_first, NULL);
+	if (!self.first || event_add(self.first, NULL) != 0)
+		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
+	return 0;
 }
 
 bool peers_pending(void)

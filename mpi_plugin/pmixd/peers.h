@@ -42,14 +42,17 @@ typedef enum {
 	PEERS_SERVICE_MAX = 15
 } peers_service_t;
 
-/*
- * Once, when the links (if the step has several nodes) are there.  0, or -1
- * and a sentence.
- */
-int peers_init(psec_error_t *err);
+#define PEERS_SOCKET "peers" /* in a head's step directory */
 
-/* This server's own address. */
-peers_addr_t peers_self(void);
+/* Does this server need that socket? */
+bool peers_listens(void);
+
+/*
+ * Once, when the links (if the step has several nodes) are there.  FD listens
+ * on the socket, or is -1; PATH, by which slurmd finds it, must live for ever.
+ * 0, or -1 and a sentence.
+ */
+int peers_init(int fd, const char *path, psec_error_t *err);
 
 /* MSG, of LEN bytes, is valid during the call, and not aligned. */
 typedef void (*peers_handler_fn)(void *arg, peers_addr_t from, const void *msg,

@@ -215,6 +215,31 @@ traces_of_steps() {
         :'
 }
 
+# Of a step that was killed, the directory may stay until the next one.
+no_process() {
+    ! traces_of_steps | grep -v '^/run/psec/'
+}
+
+# all_idle: of the four nodes; slurmctld asks one that was dead only now and
+# then, and is told to.
+all_idle() {
+    local states
+    states=$(cluster_exec sinfo -h -N -o %T | sort | uniq -c | xargs)
+    echo "$states"
+    [[ $states == '4 idle' ]] || {
+        cluster_exec scontrol update NodeName=ALL State=RESUME
+        false
+    }
+}
+
+# links_up: of all nodes, whichever were cut.
+links_up() {
+    local node
+    for node in $(nodes); do
+        "$psec_cluster" link "$node" up
+    done
+}
+
 nothing_left() {
     local found
     found=$(traces_of_steps)

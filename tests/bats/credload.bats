@@ -26,14 +26,11 @@ teardown() {
 
 # --- one rank against seven --------------------------------------------------
 
-@test "a rank that floods its server does not hold up the others" {
-    succeeds step -N1 -n8 bin/c-cred --mode fair=4
-    # It kept 1000 requests in flight, twice as many as it may have waiting.
-    (( $(rows 'select(.phase == "flood") | .made') > 1000 ))
-    (( $(rows 'select(.phase == "flood") | .busy') > 0 ))
+# others_go_on: seven ranks were answered soon while rank 0 flooded the server.
+# In one line for all they would wait for 1000 others: 150 ms were seen, and
+# 6 ms in lanes, on two busy cores.
+others_go_on() {
     [[ $(rows 'select(.phase == "flooded") | .rank' | sort -n | xargs) == '1 2 3 4 5 6 7' ]]
-    # In one line for all they would wait for 1000 others: 150 ms were seen,
-    # and 6 ms in lanes, on two busy cores.
     local calm flooded longest
     calm=$(rows 'select(.phase == "calm") | .median_us' | sort -n | tail -n 1)
     flooded=$(rows 'select(.phase == "flooded") | .median_us' | sort -n | tail -n 1)
@@ -43,19 +40,20 @@ teardown() {
     (( longest < 500000 ))
 }
 
+@test "a rank that floods its server does not hold up the others" {
+    succeeds step -N1 -n8 bin/c-cred --mode fair=4
+    # It kept 1000 requests in flight, twice as many as it may have waiting.
+    (( $(rows 'select(.phase == "flood") | .made') > 1000 ))
+    (( $(rows 'select(.phase == "flood") | .busy') > 0 ))
+    others_go_on
+}
+
 # These are made at once, by the thread that serves all.
 @test "a rank that floods its server with native requests does not hold up the others" {
     site_options mechanisms=native
     succeeds step -N1 -n8 bin/c-cred --type native --mode fair=2
     (( $(rows 'select(.phase == "flood") | .made') > 1000 ))
-    [[ $(rows 'select(.phase == "flooded") | .rank' | sort -n | xargs) == '1 2 3 4 5 6 7' ]]
-    local calm flooded longest
-    calm=$(rows 'select(.phase == "calm") | .median_us' | sort -n | tail -n 1)
-    flooded=$(rows 'select(.phase == "flooded") | .median_us' | sort -n | tail -n 1)
-    longest=$(rows 'select(.phase == "flooded") | .longest_us' | sort -n | tail -n 1)
-    echo "median of the slowest rank: $calm us in peace, $flooded us in the flood, at most $longest us"
-    (( flooded < 10 * calm + 20000 ))
-    (( longest < 500000 ))
+    others_go_on
 }
 
 @test "the log of a flood is bounded" {

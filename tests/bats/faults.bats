@@ -42,17 +42,6 @@ teardown() {
     wait_for 40 all_idle
 }
 
-# slurmctld asks a node that was dead only now and then; it is told to.
-all_idle() {
-    local states
-    states=$(cluster_exec sinfo -h -N -o %T | sort | uniq -c | xargs)
-    echo "$states"
-    [[ $states == '4 idle' ]] || {
-        cluster_exec scontrol update NodeName=ALL State=RESUME
-        false
-    }
-}
-
 # options WORD...: more options behind spank_psec.so, for all hosts.
 options() {
     sed "1s|\$| $*|" "$(cluster_dir)/plugstack.good" > "$(cluster_dir)/plugstack.conf"
@@ -386,10 +375,6 @@ first_loop() {
     done
     works
     leaves_nothing
-}
-
-no_process() {
-    ! traces_of_steps | grep -v '^/run/psec/'
 }
 
 @test "tasks that do nothing end with their slurmstepd, and what they have started" {

@@ -26,23 +26,10 @@ teardown_file() {
 }
 
 teardown() {
-    local node
-    for node in $(nodes); do
-        "$psec_cluster" link "$node" up
-    done
+    links_up
     end_steps
     wait_for 40 all_idle
     rm -f "$(cluster_dir)"/shared/{told.*,up.*,go}
-}
-
-all_idle() {
-    local states
-    states=$(cluster_exec sinfo -h -N -o %T | sort | uniq -c | xargs)
-    echo "$states"
-    [[ $states == '4 idle' ]] || {
-        cluster_exec scontrol update NodeName=ALL State=RESUME
-        false
-    }
 }
 
 # Component 0 has four tasks on n2 and n3, component 1 three on n0: the names'

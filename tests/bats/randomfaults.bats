@@ -27,10 +27,7 @@ teardown_file() {
 }
 
 teardown() {
-    local node
-    for node in $(nodes); do
-        "$psec_cluster" link "$node" up
-    done
+    links_up
     end_steps
 }
 
@@ -93,21 +90,6 @@ may_go_on() {
 
 step_is_over() {
     ! kill -0 "$step_pid" 2> /dev/null
-}
-
-no_process() {
-    ! traces_of_steps | grep -v '^/run/psec/'
-}
-
-# slurmctld asks a node that was dead only now and then; it is told to.
-all_idle() {
-    local states
-    states=$(cluster_exec sinfo -h -N -o %T | sort | uniq -c | xargs)
-    echo "$states"
-    [[ $states == '4 idle' ]] || {
-        cluster_exec scontrol update NodeName=ALL State=RESUME
-        false
-    }
 }
 
 # one KIND NODE PHASE
