@@ -46,9 +46,11 @@ no_traces() {
 }
 
 @test "a batch job writes to the shared directory" {
-    succeeds cluster_exec --user psecbob -- sbatch --wait -o batch.out --wrap 'srun -N1 hostname'
+    succeeds batch_as psecbob -o batch.out --wrap 'srun -N1 hostname'
     succeeds cat "$(cluster_dir)/shared/batch.out"
     [[ $output == n0 ]]
+    refuses batch_as psecbob -o /dev/null --wrap 'exit 3'
+    says 'ExitCode=3:0'
 }
 
 @test "the stock PMIx plugin connects the tasks of two nodes" {

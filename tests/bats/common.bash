@@ -114,6 +114,23 @@ srun_as() {
     cluster_exec --user "$user" -- timeout --kill-after=10 "${PSEC_SRUN_TIMEOUT_S:-60}" srun "$@"
 }
 
+# batch_as USER ARGUMENT...: sbatch as USER, and awaits the job's end; fails when the
+# job does.  sbatch --wait looks after 2, 6, 14 and 30 seconds only.
+batch_as() {
+    local user=$1 job said
+    shift
+    job=$(cluster_exec --user "$user" -- sbatch --parsable "$@") || return
+    wait_for 60 batch_over "$job" || return
+    # One line for each component of a heterogeneous one.
+    said=$(cluster_exec -- scontrol -o show job "$job" | grep -oE '(JobState|ExitCode)=[^ ]*')
+    [[ -n $said ]] && ! grep -vxE 'JobState=COMPLETED|ExitCode=0:0' <<< "$said"
+}
+
+batch_over() {
+    ! cluster_exec -- scontrol -o show job "$1" |
+        grep -oE 'JobState=(PENDING|CONFIGURING|RUNNING|SUSPENDED|COMPLETING)'
+}
+
 # The files of PSEC_CLUSTER; shared/ among them is for everyone.
 cluster_dir() {
     printf '%s/%s\n' "${PSEC_CLUSTER_DIR:-/var/lib/psec-cluster}" "$PSEC_CLUSTER"

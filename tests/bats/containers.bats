@@ -183,7 +183,7 @@ other_uid='in this user namespace the task has uid 0 and gid 0, and its PMIx ser
     [[ $output == munge,native ]]
     succeeds srun_as psecalice --mpi="$(stock_pmix)" --enter=socket,root sh -c 'echo "$PMIX_SECURITY_MODE"'
     [[ $output == munge,native ]]
-    succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait --enter=socket,root \
+    succeeds batch_as psecalice --enter=socket,root \
         -o left.out --wrap 'echo "$(id -u) $PMIX_SECURITY_MODE"'
     [[ $(< "$(cluster_dir)/shared/left.out") == '0 munge,native' ]]
 }
@@ -225,7 +225,7 @@ other_uid='in this user namespace the task has uid 0 and gid 0, and its PMIx ser
     modes socket --psec-probe=off
     [[ $output == '0: munge,native ^none' ]]
     # As for all steps of a batch job.
-    succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait --psec-probe=off -o probe.out \
+    succeeds batch_as psecalice --psec-probe=off -o probe.out \
         --wrap 'srun --mpi=pmix --enter=socket sh -c "echo \$PMIX_SECURITY_MODE"'
     [[ $(< "$(cluster_dir)/shared/probe.out") == munge,native ]]
 }
@@ -261,7 +261,7 @@ other_uid='in this user namespace the task has uid 0 and gid 0, and its PMIx ser
     [[ $output == '0: none ' ]]
     succeeds step -N1 -n2 --enter=socket bin/c-init
     # Inherited from a batch script whose list was another.
-    succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait --psec=munge -o none.out \
+    succeeds batch_as psecalice --psec=munge -o none.out \
         --wrap 'echo $PMIX_MCA_psec; srun --mpi=pmix --psec=none sh -c "echo \$PMIX_SECURITY_MODE \$PMIX_MCA_psec"'
     [[ $(xargs < "$(cluster_dir)/shared/none.out") == '^none none' ]]
 }

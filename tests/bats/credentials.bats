@@ -99,7 +99,7 @@ decodes_as() {
 }
 
 @test "in a batch job" {
-    succeeds cluster_exec --user psecbob -- timeout 60 sbatch --wait -N4 --ntasks-per-node=2 \
+    succeeds batch_as psecbob -N4 --ntasks-per-node=2 \
         -o cred.batch.out --wrap 'srun --mpi=pmix bin/c-cred --mode ring'
     succeeds cat "$(cluster_dir)/shared/cred.batch.out"
     [[ $(rows '"\(.status) \(.uid)"' | sort | uniq -c | xargs) == "8 SUCCESS $(id -u psecbob)" ]]
@@ -324,7 +324,7 @@ SLURM_STEP_ID=77 SLURM_PSEC_TASKMAP=0 SLURM_PSEC_ABORT_PORT=1 srun --mpi=pmix -n
 PMIX_NAMESPACE=slurm.pmix.1.0 PMIX_RANK=0 srun --mpi=pmix -n1 bin/forge batch.3
 munge -n > batch.4
 SCRIPT
-    run_psec cluster_exec --user psecalice -- timeout 60 sbatch --wait -o forge.out forge.sh
+    run_psec batch_as psecalice -o forge.out forge.sh
     run_psec cat "$(cluster_dir)/shared/forge.out"
     local n
     for n in 1 2 3 4; do

@@ -120,7 +120,7 @@ export PATH=$(readlink -f -- "$PSEC_INSTALL")/bin:\$PATH
 srun --mpi=pmix -N1 -n1 -w n0 bin/credential.py get work/batch &&
     srun --mpi=pmix -N1 -n1 -w n1 bin/credential.py check work/batch "\$(id -u)"
 SCRIPT
-    succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait work/py.sbatch
+    succeeds batch_as psecalice work/py.sbatch
     succeeds cat "$(cluster_dir)/shared/work/py.out"
     says "uid $alice (proven)"
 }

@@ -149,7 +149,7 @@ ready() {
 @test "a heterogeneous batch job" {
     printf '%s\n' '#!/bin/sh' '#SBATCH -w n2,n3 -N2 -n4' '#SBATCH hetjob' '#SBATCH -w n0 -N1 -n3' \
         'srun --mpi=pmix --het-group=0,1 bin/c-info --apps 4,3' > "$(cluster_dir)/shared/het.sbatch"
-    succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait -o het.out het.sbatch
+    succeeds batch_as psecalice -o het.out het.sbatch
     run_psec cat "$(cluster_dir)/shared/het.out"
     [[ -z $output ]]
 }

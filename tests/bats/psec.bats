@@ -272,7 +272,7 @@ srun -N1 -n1 -w n1 $psec validate --local --json cred > validate.json
 srun --mpi=none -N1 -n1 -w n0 $psec validate --json cred > again.json
 srun --mpi=pmix -N1 -n1 -w n1 $psec get --json > server.json
 SCRIPT
-    succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait -N2 -o work/batch.out work/batch
+    succeeds batch_as psecalice -N2 -o work/batch.out work/batch
     run_psec cat "$shared/work/batch.out"
     [[ -z $output ]]
     output=$(< "$shared/work/get.json")
@@ -855,8 +855,8 @@ END
 
 @test "the example: credentials between steps from a shell" {
     cp "$BATS_TEST_DIRNAME/../../doc/examples/psec_credential.sbatch" "$shared/work"
-    run_psec cluster_exec --user psecalice --cwd "$shared/work" -- env "PATH=$(dirname -- "$psec"):$PATH" \
-        timeout 60 sbatch --wait -o example.out psec_credential.sbatch
+    run_psec batch_as psecalice -D "$shared/work" --export="ALL,PATH=$(dirname -- "$psec"):$PATH" \
+        -o example.out work/psec_credential.sbatch
     local result=$status
     run_psec cat "$shared/work/example.out"
     (( result == 0 ))

@@ -158,7 +158,7 @@ teardown() {
 }
 
 @test "a batch job starts steps" {
-    succeeds cluster_exec --user psecbob -- timeout 60 sbatch --wait -N4 --ntasks-per-node=2 \
+    succeeds batch_as psecbob -N4 --ntasks-per-node=2 \
         -o steps.batch.out --wrap 'srun --mpi=pmix bin/c-init && srun --mpi=pmix bin/c-info'
     # Slurm itself says these when the first step's end is not known yet.
     run_psec grep -vE '^srun: (Job [0-9]+ step creation temporarily|Step created)' \
@@ -230,7 +230,7 @@ mode_of() {
 }
 
 @test "a batch step has the mode only" {
-    succeeds cluster_exec --user psecalice -- timeout 60 sbatch --wait -o mode.out \
+    succeeds batch_as psecalice -o mode.out \
         --wrap 'env | grep ^PMI | sort | xargs; ls -d /run/psec/* 2>&1; pgrep psec-pmixd || :'
     succeeds cat "$(cluster_dir)/shared/mode.out"
     [[ ${lines[0]} == 'PMIX_MCA_psec=^none PMIX_SECURITY_MODE=munge,native' ]]

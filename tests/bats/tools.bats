@@ -74,7 +74,7 @@ bin/c-tool --uri "file:/run/psec/$SLURM_JOB_ID.0/pmix.uri"
 scancel "$SLURM_JOB_ID.0"
 wait
 SCRIPT
-    run_psec cluster_exec --user psecalice -- timeout 60 sbatch --wait tool.sbatch
+    run_psec batch_as psecalice tool.sbatch
     succeeds cat "$(cluster_dir)/shared/tool.out"
     says '.servers 0'
     says 'counters 9'
