@@ -104,7 +104,7 @@ no_longer_than() {
     is_back
     [[ $(while_down get) == TIMEOUT ]]
     [[ $(while_down validate) == TIMEOUT ]]
-    no_longer_than 1500
+    no_longer_than 5000
 }
 
 @test "munged is stopped for longer than libmunge waits" {
@@ -115,7 +115,7 @@ no_longer_than() {
     is_back
     [[ $(while_down get) == TIMEOUT ]]
     [[ $(while_down validate) == TIMEOUT ]]
-    no_longer_than 2500
+    no_longer_than 6000
 }
 
 @test "munged is restarted" {
