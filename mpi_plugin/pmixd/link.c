@@ -77,7 +77,10 @@ struct setup {
 	int retry_ms;	     /* the next pause */
 	bool inviting;	     /* an invitation is on its way */
 	bool invited;	     /* one was sent, or was tried to */
-	int connect_ms;	     /* CONNECTING: for one address */
+	bool tentative;	     /* nothing is to be sent: see links_try() */
+	bool was_lost;	     /* before this attempt */
+	bool has_from;	/* INVITED: FROM came, and it is for it to connect */
+	int connect_ms; /* CONNECTING: for one address */
 	size_t next_addr;
 	invitation_t from; /* CONNECTING: its invitation */
 	char why[WHY_LEN]; /* it is not up yet */
@@ -118,6 +121,10 @@ struct links {
 		link_drained_fn fn;
 		void *arg;
 	} drained;
+	struct {
+		link_settled_fn fn;
+		void *arg;
+	} settled;
 	uint32_t top;	     /* peers from here on were never looked at */
 	struct peer peers[]; /* all zero from TOP on */
 };
@@ -166,6 +173,8 @@ static struct setup *setup_begin(links_t *links, struct peer *peer,
 	if (!s)
 		return NULL;
 	s->peer = peer;
+	s->was_lost = peer->state == PEER_LOST;
+	peer->said_goodbye = false;
 	s->deadline_ms = clock_ms() + links->cfg.timeout_ms;
 	s->due_ms = due_ms;
 	s->retry_ms = RETRY_MS;
@@ -217,19 +226,41 @@ static void lose(links_t *links, struct peer *peer, const char *why)
 				  peer->said_goodbye, text);
 }
 
-static void lose_late(links_t *links, struct peer *peer)
+static void settle(links_t *links, struct peer *peer, bool up)
 {
+	if (links->settled.fn)
+		links->settled.fn(links->settled.arg, node_of(links, peer), up);
+}
+
+/* Nobody wants to send anything to it: all is as before. */
+static void give_up(links_t *links, struct setup *s, const char *why)
+{
+	struct peer *peer = s->peer;
+
+	plog_debug("no link with node n%u (%s): %s",
+		   (unsigned)node_of(links, peer), name_of(links, peer), why);
+	peer->state = s->was_lost ? PEER_LOST : PEER_NONE;
+	setup_end(peer);
+	settle(links, peer, false);
+}
+
+static void lose_late(links_t *links, struct setup *s)
+{
+	struct peer *peer = s->peer;
 	char why[WHY_LEN + 64];
-	const char *last = peer->setup->why;
 
 	(void)snprintf(why, sizeof(why), "no link within %d ms: %s",
 		       links->cfg.timeout_ms,
-		       *last ? last : "it could not be invited");
+		       s->why[0] ? s->why : "it could not be invited");
 	if (peer->conn) {
 		links->nconnects--;
 		conn_destroy(peer->conn);
+		peer->conn = NULL;
 	}
-	lose(links, peer, why);
+	if (s->tentative)
+		give_up(links, s, why);
+	else
+		lose(links, peer, why);
 }
 
 /* -- connecting to a peer that has invited us --------------------------- */
@@ -273,6 +304,13 @@ static void connect_next(links_t *links, struct peer *peer)
 	retry_later(links, s, NULL);
 }
 
+/* Has PEER no link, and may get one? */
+static bool is_free(const links_t *links, const struct peer *peer)
+{
+	return peer->state == PEER_NONE ||
+	       (peer->state == PEER_LOST && links->cfg.apart);
+}
+
 /* An invitation has arrived. */
 static void on_invited(void *arg, const invitation_t *inv)
 {
@@ -280,15 +318,20 @@ static void on_invited(void *arg, const invitation_t *inv)
 	struct peer *peer = peer_at(links, inv->node);
 	struct setup *s = peer->setup;
 
-	if (peer->state == PEER_NONE) {
+	if (is_free(links, peer)) {
 		s = setup_begin(links, peer, PEER_CONNECTING, clock_ms());
 		if (!s) {
-			lose(links, peer, "out of memory");
+			if (peer->state == PEER_NONE)
+				lose(links, peer, "out of memory");
 			return;
 		}
-	} else if (peer->state != PEER_INVITED ||
-		   (s->invited && links->cfg.node < inv->node)) {
-		return; /* on the way already, or it is for it to connect */
+		s->tentative = links->cfg.apart;
+	} else if (peer->state != PEER_INVITED) {
+		return; /* on the way already */
+	} else if (s->invited && links->cfg.node < inv->node) {
+		s->from = *inv;
+		s->has_from = true;
+		return; /* it is for it to connect */
 	}
 	peer->state = PEER_CONNECTING;
 	s->from = *inv;
@@ -307,6 +350,16 @@ static void on_sent(void *arg, uint32_t node, const char *failure)
 	if (peer->state != PEER_INVITED)
 		return; /* it was up before the answer was here, or is lost */
 	s->inviting = false;
+	if (failure && s->tentative && s->has_from) {
+		/* It came up at this moment, and waits for us. */
+		peer->state = PEER_CONNECTING;
+		connect_next(links, peer);
+		return;
+	}
+	if (failure && s->tentative) {
+		give_up(links, s, failure);
+		return;
+	}
 	if (failure) {
 		retry_later(links, s, failure);
 		return;
@@ -392,7 +445,7 @@ static bool lose_one_late(links_t *links, int64_t now)
 	LIST_FOREACH(s, &links->setups, next)
 	{
 		if (s->deadline_ms <= now) {
-			lose_late(links, s->peer);
+			lose_late(links, s);
 			return true;
 		}
 	}
@@ -563,6 +616,7 @@ static void on_up(void *arg, conn_t *conn)
 		conn_send(conn, WIRE_GOODBYE, &nothing);
 	if (waited && !conn_pending(conn))
 		on_drained(links, conn);
+	settle(links, peer, true);
 }
 
 static int on_message(void *arg, conn_t *conn, uint8_t type, const void *msg,
@@ -806,7 +860,27 @@ int links_send(links_t *links, uint32_t node, link_type_t type,
 	}
 	if (want(links, peer, clock_ms()))
 		return -1;
+	if (peer->setup->tentative) {
+		peer->setup->tentative = false;
+		peer->setup->deadline_ms = clock_ms() + links->cfg.timeout_ms;
+	}
 	return txq_push(&peer->early, (uint8_t)type, &c);
+}
+
+bool links_try(links_t *links, uint32_t node)
+{
+	struct peer *peer = peer_of(links, node);
+	struct setup *s;
+
+	if (!peer || peer->state == PEER_UP)
+		return false;
+	if (!is_free(links, peer))
+		return true;
+	s = setup_begin(links, peer, PEER_INVITED, clock_ms());
+	if (!s)
+		return false;
+	s->tentative = true;
+	return true;
 }
 
 void links_connect(links_t *links, const uint32_t *nodes, size_t n)
@@ -822,6 +896,12 @@ void links_connect(links_t *links, const uint32_t *nodes, size_t n)
 					   ? now
 					   : now + LINK_GRACE_MS);
 	}
+}
+
+void links_on_settled(links_t *links, link_settled_fn fn, void *arg)
+{
+	links->settled.fn = fn;
+	links->settled.arg = arg;
 }
 
 bool links_is_set_up(const links_t *links, uint32_t node)

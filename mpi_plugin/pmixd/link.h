@@ -76,6 +76,9 @@ typedef struct {
 	uint16_t port_min;	       /* TCP ports to listen on; 0: any */
 	uint16_t port_max;
 	int timeout_ms; /* for one link to come up, retries included */
+	bool apart; /* the nodes are no group: one that cannot be reached and
+		       that nothing was sent to is not lost, and one that is
+		       lost comes back when it invites, or by links_try() */
 } link_config_t;
 
 /*
@@ -105,8 +108,9 @@ void links_register(links_t *links, link_type_t type, link_handler_fn fn,
 /*
  * Node NODE will send and receive nothing any more.  ORDERLY: it said
  * good-bye; otherwise its link broke or could not be set up in time, and WHY
- * is a sentence for the log.  Called at most once per node and handler; all
- * registered handlers are called.
+ * is a sentence for the log.  Called at most once per node and handler (where
+ * nodes are APART: each time that it is lost); all registered handlers are
+ * called.
  */
 typedef void (*link_lost_fn)(void *arg, uint32_t node, int orderly,
 			     const char *why);
@@ -131,6 +135,21 @@ int links_send(links_t *links, uint32_t node, link_type_t type,
  */
 void links_connect(links_t *links, const uint32_t *nodes, size_t n);
 #define LINK_GRACE_MS 200
+
+/*
+ * See whether NODE can be reached, with one invitation; for nodes that are
+ * APART.  If it is not taken, or nothing comes of it, and nothing has been sent
+ * to NODE meanwhile, it is as if nobody had tried.  True: the settled handler
+ * or the lost ones will tell; false: there is a link already, or none can be.
+ */
+bool links_try(links_t *links, uint32_t node);
+
+/*
+ * There is a link with NODE now (UP); or an attempt to make one has ended, with
+ * nothing sent to NODE, and it is not lost.  There is one handler.
+ */
+typedef void (*link_settled_fn)(void *arg, uint32_t node, bool up);
+void links_on_settled(links_t *links, link_settled_fn fn, void *arg);
 
 /* Is there a link with NODE, or one coming up, or was there one? */
 bool links_is_set_up(const links_t *links, uint32_t node);

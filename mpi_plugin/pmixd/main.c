@@ -43,7 +43,6 @@
 #include "peers.h"
 #include "pmixd.h"
 #include "publish_net.h"
-#include "sibling.h"
 #include "spawn.h"
 #include "status.h"
 #include "tasklist.h"
@@ -280,18 +279,11 @@ static int open_status(psec_error_t *err)
 static int start_services(psec_error_t *err)
 {
 	static char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
-	int sibling_fd = -1, peers_fd = -1;
+	int peers_fd = -1;
 
-	if (pmixd.conf.node == PUBLISH_HOME) {
-		sibling_fd = listen_on(SIBLING_SOCKET, err);
-		if (sibling_fd < 0)
-			return -1;
-	}
 	if (pmixd.key)
 		step_key_start(pmixd.key, pmixd.links, pmixd.conf.node,
 			       pmixd.conf.nnodes);
-	if (!publish_net_init(sibling_fd))
-		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
 	if (peers_listens()) {
 		peers_fd = open_inbound(PEERS_SOCKET, path, sizeof(path), err);
 		if (peers_fd < 0)
@@ -299,6 +291,8 @@ static int start_services(psec_error_t *err)
 	}
 	if (peers_init(peers_fd, path, err) != 0)
 		return -1;
+	if (!publish_net_init())
+		return error_set(err, PSEC_ERR_NOMEM, "out of memory");
 	nspaces_init();
 	connect_init();
 	spawn_init();
@@ -655,7 +649,6 @@ static void leave(void)
 	if (pmixd.links)
 		unlink(WIRE_SOCKET);
 	unlink(STATUS_SOCKET);
-	unlink(SIBLING_SOCKET);
 	PMIx_server_finalize();
 }
 

@@ -25,6 +25,7 @@
 #include "log.h"
 #include "pmixd.h"
 #include "slurm_extra.h"
+#include "slurmctld.h"
 
 /* In place of a step id where links lead to other steps: no step has it. */
 #define NO_STEP	     0xffffff00u
@@ -63,6 +64,15 @@ typedef struct seek {
 	char why[TEXT_MAX];
 } seek_t;
 
+/* Asking slurmctld which steps run. */
+typedef struct {
+	job_t job;
+	slurmctld_step_t steps[PEERS_SEARCH_MAX];
+	size_t n;
+	bool failed;
+	char why[TEXT_MAX];
+} search_t;
+
 /* Guarded by pmixd.lock. */
 static struct {
 	int fd; /* a head's socket for invitations; -1: it is no head */
@@ -72,7 +82,16 @@ static struct {
 	jobs_t *jobs;
 	bool leaving;
 	/* By step id; memory is used for those only that are set. */
-	const char **hosts, **paths;
+	char **hosts, **paths;
+	uint32_t *reached; /* steps */
+	size_t nreached, reached_size;
+	const peers_search_ops_t *search;
+	bool searching, asking; /* ASKING: slurmctld */
+	int64_t searched_ms;	/* 0: never */
+	deadline_t search_limit;
+	uint32_t
+		tried[PEERS_SEARCH_MAX]; /* by this search, and not known yet */
+	size_t ntried;
 	bool *abroad; /* by own node: it has sent to other steps */
 	LIST_HEAD(, seek) seeks;
 	queue_t own; /* messages from this server to itself */
@@ -327,9 +346,88 @@ static void spread_lost(uint32_t step, bool orderly, const char *why)
 	tell_lost(step, orderly, why);
 }
 
+/* -- who is in reach ------------------------------------------------------ */
+
+size_t peers_reached(void)
+{
+	return self.nreached;
+}
+
+uint32_t peers_reached_step(size_t i)
+{
+	return self.reached[i];
+}
+
+static void reached_add(uint32_t step)
+{
+	size_t size = self.reached_size ? 2 * self.reached_size : 16;
+	uint32_t *more = self.reached;
+
+	if (self.nreached == self.reached_size) {
+		more = realloc(more, size * sizeof(*more));
+		if (!more)
+			return; /* nobody looks for anything there */
+		self.reached = more;
+		self.reached_size = size;
+	}
+	self.reached[self.nreached++] = step;
+}
+
+static void reached_remove(uint32_t step)
+{
+	for (size_t i = 0; i < self.nreached; i++)
+		if (self.reached[i] == step) {
+			self.reached[i] = self.reached[--self.nreached];
+			return;
+		}
+}
+
+static void check_searched(void)
+{
+	if (!self.searching || self.asking || self.ntried > 0)
+		return;
+	deadline_clear(&self.search_limit);
+	self.searching = false;
+	self.searched_ms = clock_ms();
+	self.search->searched();
+}
+
+/* Is STEP in reach, or not?  It is known now. */
+static void settled(uint32_t step)
+{
+	for (size_t i = 0; i < self.ntried; i++)
+		if (self.tried[i] == step) {
+			self.tried[i] = self.tried[--self.ntried];
+			break;
+		}
+	check_searched();
+}
+
+static void on_far_settled(void *arg, uint32_t step, bool up)
+{
+	if (up) {
+		reached_add(step);
+		if (self.search)
+			self.search->reached(step);
+	} else {
+		/* It may be over, which slurmctld will say. */
+		free(self.hosts[step]);
+		self.hosts[step] = NULL;
+	}
+	settled(step);
+}
+
 static void on_far_lost(void *arg, uint32_t step, int orderly, const char *why)
 {
+	reached_remove(step);
 	spread_lost(step, orderly, why);
+	settled(step);
+}
+
+void peers_drop(uint32_t step, const char *why)
+{
+	if (self.links)
+		links_drop(self.links, step, why);
 }
 
 static void on_near_lost(void *arg, uint32_t node, int orderly, const char *why)
@@ -370,6 +468,7 @@ static int open_links(void)
 		.port_min = pmixd.conf.port_min,
 		.port_max = pmixd.conf.port_max,
 		.timeout_ms = TIMEOUT_MS,
+		.apart = true,
 	};
 
 	if (self.links)
@@ -382,14 +481,17 @@ static int open_links(void)
 	self.jobs = jobs_create(pmixd.base, &pmixd.lock, pmixd.link_workers);
 	if (!self.hosts || !self.paths || !self.jobs)
 		return -1;
-	self.hosts[cfg.node] = pmixd_node_name(pmixd.conf.node);
-	cfg.node_names = self.hosts;
-	cfg.wire_paths = self.paths;
+	self.hosts[cfg.node] = strdup(pmixd_node_name(pmixd.conf.node));
+	if (!self.hosts[cfg.node])
+		return -1;
+	cfg.node_names = (const char *const *)self.hosts;
+	cfg.wire_paths = (const char *const *)self.paths;
 	self.links = links_create(&cfg);
 	if (!self.links)
 		return -1;
 	links_register(self.links, LINK_PEERS, on_far, NULL);
 	links_on_lost(self.links, on_far_lost, NULL);
+	links_on_settled(self.links, on_far_settled, NULL);
 	if (self.leaving)
 		links_goodbye(self.links);
 	return 0;
@@ -404,14 +506,37 @@ static void on_first(evutil_socket_t fd, short what, void *arg)
 	pthread_mutex_unlock(&pmixd.lock);
 }
 
+/* STEP's head is on HOST.  False: no memory. */
+static bool set_host(uint32_t step, const char *host)
+{
+	if (!self.hosts[step])
+		self.hosts[step] = strdup(host);
+	if (!self.paths[step])
+		self.paths[step] = path_of(step);
+	return self.hosts[step] && self.paths[step];
+}
+
+/* The first of NODES, malloc()ed, or NULL. */
+static char *first_of(const char *nodes)
+{
+	__typeof__(slurm_hostlist_create(NULL)) list;
+	char *host = NULL;
+
+	list = slurm_hostlist_create(nodes);
+	if (!list)
+		return NULL;
+	host = slurm_hostlist_shift(list);
+	slurm_hostlist_destroy(list);
+	return host;
+}
+
 /* On a worker. */
 static void seek_work(job_t *job)
 {
 	seek_t *s = (seek_t *)job;
 	slurm_step_id_t id = PSEC_STEP_ID_INIT;
 	slurm_step_layout_t *layout;
-	__typeof__(slurm_hostlist_create(NULL)) list;
-	char *host = NULL;
+	char *host;
 
 	id.job_id = pmixd.layout.apps.leader;
 	id.step_id = s->step;
@@ -421,17 +546,13 @@ static void seek_work(job_t *job)
 			       slurm_strerror(errno));
 		return;
 	}
-	list = slurm_hostlist_create(layout->node_list);
-	if (list)
-		host = slurm_hostlist_shift(list);
+	host = first_of(layout->node_list);
 	if (host && strlen(host) < sizeof(s->host))
 		(void)snprintf(s->host, sizeof(s->host), "%s", host);
 	else
 		(void)snprintf(s->why, sizeof(s->why),
 			       "slurmctld names no node of it");
 	free(host);
-	if (list)
-		slurm_hostlist_destroy(list);
 	slurm_job_step_layout_free(layout);
 }
 
@@ -477,11 +598,7 @@ static void seek_done(job_t *job)
 		return;
 	}
 	LIST_REMOVE(s, next);
-	if (!self.hosts[s->step] && s->host[0]) {
-		self.hosts[s->step] = strdup(s->host);
-		self.paths[s->step] = path_of(s->step);
-	}
-	if (self.hosts[s->step] && self.paths[s->step])
+	if ((self.hosts[s->step] || s->host[0]) && set_host(s->step, s->host))
 		seek_send(s);
 	else
 		spread_lost(s->step, false, s->why);
@@ -527,6 +644,99 @@ static int send_abroad(uint32_t step, const uint8_t *msg, size_t len)
 		return links_send(self.links, step, LINK_PEERS, &iov, 1);
 	s = seek_begin(step);
 	return s ? queue_push(&s->queue, msg, len) : -1;
+}
+
+/* -- searching ------------------------------------------------------------ */
+
+void peers_on_search(const peers_search_ops_t *ops)
+{
+	self.search = ops;
+}
+
+static void search_free(job_t *job)
+{
+	search_t *f = (search_t *)job;
+
+	for (size_t i = 0; i < f->n; i++)
+		free(f->steps[i].nodes);
+	free(f);
+}
+
+/* On a worker. */
+static void search_work(job_t *job)
+{
+	search_t *f = (search_t *)job;
+	int n = slurmctld_steps(pmixd.layout.apps.leader, f->steps,
+				PEERS_SEARCH_MAX);
+
+	f->failed = n < 0;
+	if (n < 0)
+		(void)snprintf(f->why, sizeof(f->why), "%s",
+			       slurm_strerror(errno));
+	else
+		f->n = (size_t)n;
+}
+
+/* Nodes are named in the order in which the step counts them. */
+static void try_step(const slurmctld_step_t *found)
+{
+	uint32_t step = found->step_id;
+	char *host;
+
+	if (step == pmixd.conf.step_id || step >= PEERS_STEPS_MAX)
+		return;
+	host = first_of(found->nodes);
+	if (host && set_host(step, host) && links_try(self.links, step))
+		self.tried[self.ntried++] = step;
+	free(host);
+}
+
+static void search_too_late(deadline_t *d)
+{
+	plog_debug("%zu steps have not answered within %d ms", self.ntried,
+		   PEERS_SEARCH_MS);
+	self.ntried = 0;
+	check_searched();
+}
+
+static void search_done(job_t *job)
+{
+	search_t *f = (search_t *)job;
+
+	if (f->failed)
+		plog_info("slurmctld does not tell the steps of job %u: %s",
+			  pmixd.layout.apps.leader, f->why);
+	for (size_t i = 0; i < f->n; i++)
+		try_step(&f->steps[i]);
+	search_free(job);
+	self.asking = false;
+	deadline_set(&self.search_limit, PEERS_SEARCH_MS, search_too_late);
+	check_searched();
+}
+
+bool peers_search(void)
+{
+	search_t *f;
+
+	if (self.searching)
+		return true;
+	if (self.fd < 0 || !self.search ||
+	    (self.searched_ms &&
+	     clock_ms() - self.searched_ms < PEERS_FRESH_MS) ||
+	    open_links() != 0)
+		return false;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return false;
+	f->job = (job_t){ .work = search_work,
+			  .done = search_done,
+			  .drop = search_free };
+	if (jobs_post(self.jobs, &f->job) != 0) {
+		free(f);
+		return false;
+	}
+	self.searching = self.asking = true;
+	return true;
 }
 
 /* Service 0: within this step only. */

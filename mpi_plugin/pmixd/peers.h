@@ -11,8 +11,8 @@
  * same user; which step and node it names itself is its own word.
  *
  * Nothing is opened for it, but for one unix socket in the step directory of
- * a head, before somebody sends.  Of a heterogeneous job the components are
- * one: the leader's.
+ * a head, before somebody sends or looks for others.  Of a heterogeneous step
+ * the components are one: the first one's job is its job.
  *
  * All functions are called with pmixd.lock held; handlers too, in the event
  * loop.  Written specification: doc/link-format.md.
@@ -37,12 +37,15 @@ typedef struct {
 typedef enum {
 	PEERS_SPAWN = 1,
 	PEERS_CONNECT = 2,
+	PEERS_PUBLISH = 3, /* between heads only */
 	PEERS_DMODEX = 4,
 	PEERS_NSPACE = 5,
 	PEERS_SERVICE_MAX = 15
 } peers_service_t;
 
-#define PEERS_SOCKET "peers" /* in a head's step directory */
+/* In a head's step directory.  Another name than that of servers that did not
+ * know all of these services and would not answer. */
+#define PEERS_SOCKET "steps"
 
 /* Does this server need that socket? */
 bool peers_listens(void);
@@ -76,6 +79,36 @@ void peers_on_lost(peers_lost_fn fn, void *arg);
  */
 int peers_send(peers_addr_t to, peers_service_t service,
 	       const struct iovec *iov, int iovcnt);
+
+/*
+ * Of a head: look for the job's other steps that run, at most PEERS_SEARCH_MAX,
+ * and see whether they have a server that can be reached.  One that has none,
+ * or not yet, is told apart at once, by slurmd; one that does not connect,
+ * after PEERS_SEARCH_MS.  True: the searched handler will be called, once for
+ * all who have asked; false: the last search is less than PEERS_FRESH_MS old,
+ * or there can be no other steps.
+ */
+bool peers_search(void);
+#define PEERS_SEARCH_MAX 256
+#define PEERS_SEARCH_MS	 5000
+#define PEERS_FRESH_MS	 500
+
+/*
+ * REACHED: there is a link with STEP's head now, whoever wanted it.  SEARCHED:
+ * a search is over.  One of each.  Not called from within peers_search().
+ */
+typedef struct {
+	void (*reached)(uint32_t step);
+	void (*searched)(void);
+} peers_search_ops_t;
+void peers_on_search(const peers_search_ops_t *ops);
+
+/* Of a head: how many steps it has a link with, and the Ith of them. */
+size_t peers_reached(void);
+uint32_t peers_reached_step(size_t i);
+
+/* Of a head: STEP broke a service's rules.  Its link is dropped, soon. */
+void peers_drop(uint32_t step, const char *why);
 
 /* Is a message to another step queued that has not left this process yet? */
 bool peers_pending(void);

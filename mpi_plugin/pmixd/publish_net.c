@@ -7,30 +7,23 @@
 
 #include "deadline.h"
 #include "link.h"
-#include "log.h"
+#include "peers.h"
 #include "pmixd.h"
-#include "sibling.h"
 
 #define SEARCH_AGAIN_MS	    1000 /* for steps that begin; doubles */
 #define SEARCH_AGAIN_MAX_MS 8000
 
-/* Another server: of a node of this step, or of another step. */
-typedef struct {
-	sibling_t *sibling; /* NULL: a node */
-	uint32_t node;
-} peer_t;
-
-/* A server that is asked for ASK. */
+/* A server that is asked for ASK: of a node of this step, or another home. */
 typedef struct publish_sub {
 	LIST_ENTRY(publish_sub) next;
-	peer_t peer;
+	peers_addr_t peer;
 } sub_t;
 
 /* A search for another server. */
 typedef struct guest {
 	publish_ask_t ask;
 	LIST_ENTRY(guest) next;
-	peer_t peer;
+	peers_addr_t peer;
 	uint32_t id; /* its number */
 	char key[PUBLISH_KEY_MAX + 1];
 } guest_t;
@@ -63,34 +56,38 @@ static bool is_wide(uint8_t range)
 	return !is_near(range) && range != PMIX_RANGE_NAMESPACE;
 }
 
-static bool same(const peer_t *a, const peer_t *b)
+static bool same(const peers_addr_t *a, const peers_addr_t *b)
 {
-	return a->sibling == b->sibling && a->node == b->node;
+	return a->step == b->step && a->node == b->node;
 }
 
-static peer_t node_peer(uint32_t node)
+static peers_addr_t node_peer(uint32_t node)
 {
-	return (peer_t){ NULL, node };
+	return (peers_addr_t){ pmixd.conf.step_id, node };
 }
 
-static peer_t sibling_peer(sibling_t *s)
+static peers_addr_t step_peer(uint32_t step)
 {
-	return (peer_t){ s, UINT32_MAX };
+	return (peers_addr_t){ step, PUBLISH_HOME };
 }
 
-static int send_bytes(const peer_t *to, const uint8_t *msg, size_t len)
+static bool is_foreign(const peers_addr_t *peer)
+{
+	return peer->step != pmixd.conf.step_id;
+}
+
+static int send_bytes(const peers_addr_t *to, const uint8_t *msg, size_t len)
 {
 	const struct iovec iov = { (void *)(uintptr_t)msg, len };
 
 	if (!msg)
 		return -1;
-	if (!to->sibling)
-		return links_send(pmixd.links, to->node, LINK_PUBLISH, &iov, 1);
-	sibling_send(to->sibling, msg, len);
-	return 0;
+	if (is_foreign(to))
+		return peers_send(*to, PEERS_PUBLISH, &iov, 1);
+	return links_send(pmixd.links, to->node, LINK_PUBLISH, &iov, 1);
 }
 
-static int send_head(const peer_t *to, const publish_msg_t *m)
+static int send_head(const peers_addr_t *to, const publish_msg_t *m)
 {
 	size_t len;
 	uint8_t *msg = publish_msg_encode(m, &len);
@@ -147,7 +144,7 @@ void publish_net_cancel(publish_ask_t *ask)
 		close_ask(ask);
 }
 
-static sub_t *sub_of(publish_ask_t *ask, const peer_t *peer)
+static sub_t *sub_of(publish_ask_t *ask, const peers_addr_t *peer)
 {
 	sub_t *sub;
 
@@ -160,7 +157,7 @@ static sub_t *sub_of(publish_ask_t *ask, const peer_t *peer)
 }
 
 /* 0, or -1: PEER cannot be asked. */
-static int ask_peer(publish_ask_t *ask, peer_t peer, const uint8_t *msg,
+static int ask_peer(publish_ask_t *ask, peers_addr_t peer, const uint8_t *msg,
 		    size_t len)
 {
 	sub_t *sub = calloc(1, sizeof(*sub));
@@ -199,7 +196,7 @@ static void try_all(void)
 						: LIST_NEXT(ask, next);
 }
 
-static int ask_for_key(publish_ask_t *ask, peer_t peer)
+static int ask_for_key(publish_ask_t *ask, peers_addr_t peer)
 {
 	const publish_msg_t m = {
 		.kind = PUBLISH_FIND,
@@ -247,19 +244,17 @@ static void search_later(void)
 
 static void search_again(deadline_t *d)
 {
-	if (!sibling_search())
+	if (!peers_search())
 		search_later();
 }
 
 /* In the job's other steps. */
 static void ask_abroad(publish_ask_t *ask)
 {
-	sibling_t *s = NULL;
-
 	ask->abroad = true;
-	while ((s = sibling_next(s)))
-		(void)ask_for_key(ask, sibling_peer(s));
-	ask->searching = sibling_search();
+	for (size_t i = 0; i < peers_reached(); i++)
+		(void)ask_for_key(ask, step_peer(peers_reached_step(i)));
+	ask->searching = peers_search();
 	self.again_ms = SEARCH_AGAIN_MS;
 	if (!ask->searching)
 		search_later();
@@ -358,7 +353,7 @@ void publish_net_ended(uint32_t rank)
 		return;
 	publish_store_ended(self.store, &owner);
 	if (!is_home()) {
-		const peer_t home = node_peer(PUBLISH_HOME);
+		const peers_addr_t home = node_peer(PUBLISH_HOME);
 
 		(void)send_head(&home, &m);
 	}
@@ -391,7 +386,7 @@ static void guest_done(publish_ask_t *ask, pmix_status_t status,
 	free(g);
 }
 
-static void take_find(const peer_t *from, const publish_msg_t *m)
+static void take_find(const peers_addr_t *from, const publish_msg_t *m)
 {
 	guest_t *g = calloc(1, sizeof(*g));
 	publish_item_t item;
@@ -406,17 +401,20 @@ static void take_find(const peer_t *from, const publish_msg_t *m)
 	g->id = m->id;
 	g->ask.done = guest_done;
 	g->ask.key = g->key;
-	g->ask.asker = (publish_proc_t){ from->sibling ? "" : pmixd.nspace,
-					 m->rank, from->node };
+	g->ask.asker = (publish_proc_t){ pmixd.nspace, m->rank, from->node };
+	if (is_foreign(from)) {
+		g->ask.asker.nspace = "";
+		g->ask.asker.node = UINT32_MAX;
+	}
 	g->ask.range = m->range;
 	g->ask.wait = m->flags & PUBLISH_WAIT;
-	g->ask.foreign = from->sibling != NULL;
+	g->ask.foreign = is_foreign(from);
 	LIST_INSERT_HEAD(&self.guests, g, next);
 	publish_net_find(&g->ask);
 }
 
 /* ID, or ALL, of a server that does not want its answer any more. */
-static void forget(const peer_t *peer, bool all, uint32_t id)
+static void forget(const peers_addr_t *peer, bool all, uint32_t id)
 {
 	guest_t *g = LIST_FIRST(&self.guests), *next;
 
@@ -430,7 +428,7 @@ static void forget(const peer_t *peer, bool all, uint32_t id)
 	}
 }
 
-static void take_answer(const peer_t *from, const publish_msg_t *m)
+static void take_answer(const peers_addr_t *from, const publish_msg_t *m)
 {
 	publish_found_t found = { .nspace = m->nspace, .rank = m->rank };
 	publish_item_t item;
@@ -464,7 +462,7 @@ static void take_answer(const peer_t *from, const publish_msg_t *m)
 }
 
 /* PEER is gone: it answers no more, and wants no answer. */
-static void lose(const peer_t *peer, pmix_status_t status)
+static void lose(const peers_addr_t *peer, pmix_status_t status)
 {
 	publish_ask_t *ask = LIST_FIRST(&self.asks);
 
@@ -489,7 +487,7 @@ static void take_order(uint32_t from, const publish_msg_t *m)
 	const publish_msg_t answer = { .kind = PUBLISH_ANSWER,
 				       .id = m->id,
 				       .status = do_here(m, from) };
-	const peer_t peer = node_peer(from);
+	const peers_addr_t peer = node_peer(from);
 
 	(void)send_head(&peer, &answer);
 }
@@ -502,7 +500,7 @@ static bool is_of(uint32_t node, uint32_t rank)
 
 static void handle(void *arg, uint32_t node, const void *msg, size_t len)
 {
-	const peer_t from = node_peer(node);
+	const peers_addr_t from = node_peer(node);
 	const char *why;
 	publish_msg_t m;
 
@@ -527,7 +525,7 @@ static void handle(void *arg, uint32_t node, const void *msg, size_t len)
 
 static void lost(void *arg, uint32_t node, int orderly, const char *why)
 {
-	const peer_t peer = node_peer(node);
+	const peers_addr_t peer = node_peer(node);
 
 	lose(&peer, PMIX_ERR_UNREACH);
 }
@@ -535,39 +533,44 @@ static void lost(void *arg, uint32_t node, int orderly, const char *why)
 /* -- other steps ---------------------------------------------------------- */
 
 /* They may ask, and answer. */
-static const char *sibling_message(sibling_t *s, const void *msg, size_t len)
+static void handle_far(void *arg, peers_addr_t from, const void *msg,
+		       size_t len)
 {
-	const peer_t from = sibling_peer(s);
 	const char *why = NULL;
 	publish_msg_t m;
 
-	if (publish_msg_decode(&m, msg, len, &why) != 0)
-		return why;
-	if (m.kind == PUBLISH_ANSWER)
+	if (!is_foreign(&from) || !is_home())
+		return;
+	if (from.node != PUBLISH_HOME)
+		why = "a server that is no home asks for published data";
+	else if (publish_msg_decode(&m, msg, len, &why) != 0)
+		; /* WHY says it */
+	else if (m.kind == PUBLISH_ANSWER)
 		take_answer(&from, &m);
 	else if (m.kind == PUBLISH_FORGET)
 		forget(&from, false, m.id);
 	else if (m.kind == PUBLISH_FIND)
 		take_find(&from, &m);
 	else
-		return "it publishes in another step than its own";
-	return NULL;
+		why = "it publishes in another step than its own";
+	if (why)
+		peers_drop(from.step, why);
 }
 
-static void sibling_up(sibling_t *s)
+static void reached(uint32_t step)
 {
 	publish_ask_t *ask;
 
 	LIST_FOREACH(ask, &self.asks, next)
 	{
 		if (ask->abroad)
-			(void)ask_for_key(ask, sibling_peer(s));
+			(void)ask_for_key(ask, step_peer(step));
 	}
 }
 
-static void sibling_lost(sibling_t *s)
+static void lost_far(void *arg, uint32_t step, bool orderly, const char *why)
 {
-	const peer_t peer = sibling_peer(s);
+	const peers_addr_t peer = step_peer(step);
 
 	lose(&peer, PMIX_ERR_NOT_FOUND);
 }
@@ -592,20 +595,20 @@ static void searched(void)
 	search_later();
 }
 
-static const sibling_ops_t sibling_ops = {
-	.up = sibling_up,
-	.lost = sibling_lost,
-	.message = sibling_message,
+static const peers_search_ops_t search_ops = {
+	.reached = reached,
 	.searched = searched,
 };
 
-bool publish_net_init(int sibling_fd)
+bool publish_net_init(void)
 {
 	self.store = publish_store_create();
 	if (pmixd.links) {
 		links_register(pmixd.links, LINK_PUBLISH, handle, NULL);
 		links_on_lost(pmixd.links, lost, NULL);
 	}
-	return self.store &&
-	       (sibling_fd < 0 || sibling_init(sibling_fd, &sibling_ops));
+	peers_register(PEERS_PUBLISH, handle_far, NULL);
+	peers_on_lost(lost_far, NULL);
+	peers_on_search(&search_ops);
+	return self.store != NULL;
 }

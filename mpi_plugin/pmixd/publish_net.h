@@ -4,7 +4,7 @@
  * on it, all others on the step's first node, its home.
  *
  * Who looks for a key asks a chain of servers: its own node's, then the home,
- * then the homes of the job's other steps (sibling.h).  Each keeps the question
+ * then the homes of the job's other steps (peers.h).  Each keeps the question
  * where it may wait.
  *
  * All functions are called with pmixd.lock held, and so are completions.
@@ -51,10 +51,10 @@ struct publish_ask {
 };
 
 /*
- * At the start; the links may be missing.  SIBLING_FD is where other steps
- * reach the home, -1 on other nodes.  False: no memory.
+ * At the start, after peers_init(); the links may be missing.  False: no
+ * memory.
  */
-bool publish_net_init(int sibling_fd);
+bool publish_net_init(void);
 
 /*
  * Have MSG, a PUBLISH_PUT or PUBLISH_REMOVE of a rank of this node, done where

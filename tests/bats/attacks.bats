@@ -117,7 +117,7 @@ sockets() {
 
 @test "a server listens in its step directory, on loopback, and for links alone" {
     wait_begin
-    [[ $(sockets -x | cut -d' ' -f5 | sed 's|.*/||' | sort | xargs) == 'peers sibling status wire' ]]
+    [[ $(sockets -x | cut -d' ' -f5 | sed 's|.*/||' | sort | xargs) == 'status steps wire' ]]
     local tcp
     tcp=$(sockets -t | cut -d' ' -f4)
     echo "$tcp"
@@ -214,7 +214,7 @@ print("server:", len(crash("psec-pmixd")))' > "$BATS_TEST_TMPDIR/cores"
 # --- forged wire-up data -----------------------------------------------------
 
 # invite USER SOCKET ARGUMENT...: USER hands the psec-pmixd on n0 an invitation,
-# as one of the step's nodes (wire) or of another step's (sibling).
+# as one of the step's nodes (wire) or of another step's (steps).
 invite() {
     local user=$1 socket=$2
     shift 2
@@ -224,7 +224,7 @@ invite() {
 @test "another user's invitations do not reach a step" {
     wait_begin
     local socket
-    for socket in wire sibling; do
+    for socket in wire steps; do
         invite psecbob "$socket" "$job" 0 1 127.0.0.1 61001
         (( status != 0 ))
         says 'handed over: '

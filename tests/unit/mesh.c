@@ -48,6 +48,10 @@ struct node {
 	mesh_msg_t *msgs;
 	size_t nmsgs;
 	mesh_lost_t lost[MESH_MAX];
+	struct {
+		int times;
+		bool up;
+	} settled[MESH_MAX];
 };
 
 struct mesh {
@@ -296,6 +300,24 @@ mesh_lost_t mesh_await_lost(mesh_t *m, uint32_t i, uint32_t whom)
 	return lost;
 }
 
+bool mesh_await_settled(mesh_t *m, uint32_t i, uint32_t whom, int k)
+{
+	struct timespec until = wait_until();
+	struct node *node = &m->nodes[i];
+	bool up;
+	int rc = 0;
+
+	pthread_mutex_lock(&node->lock);
+	while (node->settled[whom].times < k && rc == 0)
+		rc = pthread_cond_timedwait(&node->changed, &node->lock,
+					    &until);
+	up = node->settled[whom].up;
+	pthread_mutex_unlock(&node->lock);
+	if (rc)
+		fail_msg("node %u was not told of node %u", i, whom);
+	return up;
+}
+
 int64_t mesh_now_ms(void)
 {
 	return clock_ms();
@@ -319,6 +341,15 @@ static void on_message(void *arg, uint32_t from, const void *msg, size_t len)
 	copy->msg = malloc(len + 1);
 	assert_non_null(copy->msg);
 	memcpy(copy->msg, msg, len);
+	pthread_cond_broadcast(&node->changed);
+}
+
+static void on_settled(void *arg, uint32_t whom, bool up)
+{
+	struct node *node = arg;
+
+	node->settled[whom].times++;
+	node->settled[whom].up = up;
 	pthread_cond_broadcast(&node->changed);
 }
 
@@ -414,6 +445,7 @@ static link_config_t make_config(struct node *node)
 		.port_min = m->opt.port_min,
 		.port_max = m->opt.port_max,
 		.timeout_ms = m->opt.timeout_ms ? m->opt.timeout_ms : 10000,
+		.apart = m->opt.apart,
 	};
 }
 
@@ -451,6 +483,7 @@ links_t *mesh_start(mesh_t *m, uint32_t i)
 		node->coll = coll_create(node->links, i, m->n);
 		links_register(node->links, LINK_DMODEX, on_message, node);
 		links_on_lost(node->links, on_lost, node);
+		links_on_settled(node->links, on_settled, node);
 		if (m->opt.on_start)
 			m->opt.on_start(m->opt.arg, i, node->links);
 	}

@@ -32,6 +32,7 @@ typedef struct {
 	const char *munge_sockets[MESH_MAX]; /* NULL: as node 0's */
 	int timeout_ms;			     /* 0: 10 s */
 	uint16_t port_min, port_max;
+	bool apart; /* see link.h */
 	/* Called for each node before its loop runs, with its lock held. */
 	void (*on_start)(void *arg, uint32_t i, links_t *links);
 	void *arg;
@@ -78,6 +79,10 @@ typedef struct {
 /* Wait until node I has lost node WHOM. */
 mesh_lost_t mesh_await_lost(mesh_t *m, uint32_t i, uint32_t whom);
 mesh_lost_t mesh_lost(mesh_t *m, uint32_t i, uint32_t whom);
+
+/* Wait until node I has been told for the Kth time (from 1) whether node WHOM
+ * can be reached; returns what it was told last. */
+bool mesh_await_settled(mesh_t *m, uint32_t i, uint32_t whom, int k);
 
 /* The port at which node I listens; it must have invited somebody. */
 uint16_t mesh_port(mesh_t *m, uint32_t i);

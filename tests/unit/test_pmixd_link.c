@@ -417,6 +417,111 @@ static void a_good_bye_before_the_link_counts_too(void **state)
 	mesh_close(m);
 }
 
+/* -- nodes that are apart -------------------------------------------------- */
+
+static mesh_t *open_apart(int timeout_ms)
+{
+	const mesh_options_t opt = { .timeout_ms = timeout_ms,
+				     .munge_sockets = { munged_socket(munged) },
+				     .apart = true };
+
+	return mesh_open(2, &opt);
+}
+
+static bool try_node(mesh_t *m, uint32_t from, uint32_t to)
+{
+	bool tried;
+
+	mesh_lock(m, from);
+	tried = links_try(mesh_links(m, from), to);
+	mesh_unlock(m, from);
+	return tried;
+}
+
+static void trying_a_node_that_is_not_there_changes_nothing(void **state)
+{
+	unsigned forwards = mesh_forwards();
+	mesh_t *m = open_apart(0);
+	int64_t start = mesh_now_ms();
+
+	assert_non_null(mesh_start(m, 0));
+	assert_true(try_node(m, 0, 1));
+	assert_false(mesh_await_settled(m, 0, 1, 1));
+	/* Nothing was tried a second time, let alone until the time is up. */
+	assert_int_equal(mesh_forwards() - forwards, 1);
+	assert_true(mesh_now_ms() - start < 5000);
+	assert_int_equal(mesh_lost(m, 0, 1).times, 0);
+	mesh_lock(m, 0);
+	assert_false(links_is_set_up(mesh_links(m, 0), 1));
+	mesh_unlock(m, 0);
+	/* Now it is. */
+	assert_non_null(mesh_start(m, 1));
+	assert_true(try_node(m, 0, 1));
+	assert_true(mesh_await_settled(m, 0, 1, 2));
+	assert_true(mesh_await_settled(m, 1, 0, 1));
+	assert_false(try_node(m, 0, 1));
+	assert_int_equal(mesh_send(m, 1, 0, "ping", 4), 0);
+	assert_got(m, 0, 0, 1, "ping");
+	mesh_close(m);
+}
+
+static void what_is_sent_during_a_try_is_not_given_up(void **state)
+{
+	char text[] = "ping";
+	struct iovec iov = { text, 4 };
+	unsigned forwards = mesh_forwards();
+	mesh_t *m = open_apart(0);
+
+	assert_non_null(mesh_start(m, 0));
+	mesh_lock(m, 0);
+	assert_true(links_try(mesh_links(m, 0), 1));
+	assert_int_equal(links_send(mesh_links(m, 0), 1, LINK_DMODEX, &iov, 1),
+			 0);
+	mesh_unlock(m, 0);
+	while (mesh_forwards() - forwards < 2)
+		usleep(1000);
+	assert_non_null(mesh_start(m, 1));
+	assert_got(m, 1, 0, 0, "ping");
+	assert_true(mesh_await_settled(m, 0, 1, 1));
+	mesh_close(m);
+}
+
+static void what_is_sent_to_nobody_is_lost_all_the_same(void **state)
+{
+	mesh_t *m = open_apart(300);
+
+	assert_non_null(mesh_start(m, 0));
+	assert_int_equal(mesh_send(m, 0, 1, "ping", 4), 0);
+	assert_int_equal(mesh_await_lost(m, 0, 1).orderly, 0);
+	assert_int_equal(mesh_send(m, 0, 1, "ping", 4), -1);
+	/* A try that fails leaves it so. */
+	assert_true(try_node(m, 0, 1));
+	assert_false(mesh_await_settled(m, 0, 1, 1));
+	assert_int_equal(mesh_send(m, 0, 1, "ping", 4), -1);
+	assert_int_equal(mesh_lost(m, 0, 1).times, 1);
+	mesh_close(m);
+}
+
+static void a_node_that_was_lost_comes_back(void **state)
+{
+	mesh_t *m = open_apart(0);
+
+	mesh_start_all(m);
+	assert_true(try_node(m, 0, 1));
+	assert_true(mesh_await_settled(m, 0, 1, 1));
+	mesh_stop(m, 1);
+	assert_int_equal(mesh_await_lost(m, 0, 1).orderly, 1);
+	assert_int_equal(mesh_send(m, 0, 1, "?", 1), -1);
+	/* This time it is the other one that wants a link. */
+	assert_non_null(mesh_start(m, 1));
+	assert_int_equal(mesh_send(m, 1, 0, "pong", 4), 0);
+	assert_got(m, 0, 0, 1, "pong");
+	assert_int_equal(mesh_send(m, 0, 1, "ping", 4), 0);
+	assert_got(m, 1, 0, 0, "ping");
+	assert_int_equal(mesh_lost(m, 0, 1).times, 1);
+	mesh_close(m);
+}
+
 static void a_service_can_drop_a_link(void **state)
 {
 	mesh_t *m = open_linked_pair();
@@ -874,6 +979,11 @@ int main(void)
 		cmocka_unit_test(what_was_sent_before_the_end_arrives),
 		cmocka_unit_test(sending_to_a_node_that_has_left_is_orderly),
 		cmocka_unit_test(a_good_bye_before_the_link_counts_too),
+		cmocka_unit_test(
+			trying_a_node_that_is_not_there_changes_nothing),
+		cmocka_unit_test(what_is_sent_during_a_try_is_not_given_up),
+		cmocka_unit_test(what_is_sent_to_nobody_is_lost_all_the_same),
+		cmocka_unit_test(a_node_that_was_lost_comes_back),
 		cmocka_unit_test(a_service_can_drop_a_link),
 		cmocka_unit_test(a_type_without_handler_drops_the_link),
 		cmocka_unit_test(stopping_while_links_come_up_leaves_nothing),
