@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* spawn_request.c - see spawn_request.h.  No input or output. */
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,9 +83,10 @@ static long number_of(want_t *w, const pmix_info_t *info)
 	long n = 0;
 
 	PMIX_VALUE_GET_NUMBER(rc, &info->value, n, long);
-	if (rc != PMIX_SUCCESS || n < 0)
+	if (rc != PMIX_SUCCESS || n < 0 || n > INT_MAX)
 		refuse(w, PMIX_ERR_BAD_PARAM, info->key,
-		       "it must be a number that is not negative");
+		       "it must be a number that is not negative, nor too "
+		       "large");
 	return n;
 }
 
@@ -111,18 +113,25 @@ static bool begins(const char *text, const char *word)
 	       !isalpha((unsigned char)text[len]);
 }
 
+/* "2:node" */
+static bool take_per_node(want_t *w, const char *text)
+{
+	char unit[8] = "";
+
+	return sscanf(text, "%ld:%7[a-z]", &w->per_node, unit) == 2 &&
+	       unit[0] == 'n' && w->per_node >= 1 && w->per_node <= TASKS_MAX;
+}
+
 /* "slot", "core", "node", "ppr:2:node", each with qualifiers. */
 static void take_mapby(want_t *w, const pmix_info_t *info)
 {
 	const char *text = text_of(w, info);
-	char unit[8] = "";
 
 	if (strcasestr(text, ":oversubscribe"))
 		w->overcommit = true;
 	if (begins(text, "node"))
 		w->cyclic = true;
-	else if (sscanf(text, "ppr:%ld:%7[a-z]", &w->per_node, unit) == 2 &&
-		 unit[0] == 'n')
+	else if (!strncmp(text, "ppr:", 4) && take_per_node(w, text + 4))
 		return;
 	else if (!begins(text, "slot") && !begins(text, "core") && *text != ':')
 		refuse(w, PMIX_ERR_NOT_SUPPORTED, info->key,
@@ -131,11 +140,7 @@ static void take_mapby(want_t *w, const pmix_info_t *info)
 
 static void take_ppr(want_t *w, const pmix_info_t *info)
 {
-	const char *text = text_of(w, info);
-	char unit[8] = "";
-
-	if (sscanf(text, "%ld:%7[a-z]", &w->per_node, unit) != 2 ||
-	    unit[0] != 'n' || w->per_node < 1)
+	if (!take_per_node(w, text_of(w, info)))
 		refuse(w, PMIX_ERR_NOT_SUPPORTED, info->key,
 		       "only N:node is known here");
 }
@@ -402,7 +407,7 @@ static pmix_status_t check_apps(const pmix_app_t apps[], size_t napps,
 				uint32_t *tasks, psec_error_t *err)
 {
 	*tasks = 0;
-	for (size_t i = 0; i < napps; i++) {
+	for (size_t i = 0; i < napps && *tasks <= TASKS_MAX; i++) {
 		if (apps[i].maxprocs < 1 || apps[i].maxprocs > TASKS_MAX) {
 			error_set(err, PSEC_ERR_ARG,
 				  "PMIx_Spawn: maxprocs is %d",
@@ -432,6 +437,7 @@ pmix_status_t spawn_request_make(spawn_request_t *out,
 {
 	const char **wdirs = calloc(napps + 1, sizeof(char *));
 	want_t w = { .err = err, .rc = PMIX_ERR_NOMEM };
+	const char *of_all;
 	uint32_t tasks;
 
 	memset(out, 0, sizeof(*out));
@@ -440,8 +446,9 @@ pmix_status_t spawn_request_make(spawn_request_t *out,
 		goto done;
 	w.rc = check_apps(apps, napps, &tasks, err);
 	take_directives(&w, info, ninfo);
+	of_all = w.wdir;
 	for (size_t i = 0; i < napps && w.rc == PMIX_SUCCESS; i++) {
-		w.wdir = apps[i].cwd;
+		w.wdir = apps[i].cwd ? apps[i].cwd : of_all;
 		take_directives(&w, apps[i].info, apps[i].ninfo);
 		wdirs[i] = w.wdir;
 	}
