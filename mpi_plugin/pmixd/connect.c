@@ -221,7 +221,7 @@ static void member_end(member_t *m, pmix_status_t status, const void *data,
 {
 	member_remove(m);
 	m->status = status;
-	if (status == PMIX_SUCCESS && len) {
+	if (status == PMIX_SUCCESS && len && m->modexfn) {
 		m->data = malloc(len);
 		if (m->data)
 			memcpy(m->data, data, len);
