@@ -11,6 +11,7 @@
 #include "abort.h"
 #include "abort_msg.h"
 #include "ctl.h"
+#include "ends.h"
 #include "error.h"
 #include "log.h"
 #include "pmixd.h"
@@ -183,6 +184,8 @@ pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
 		   pmixd.layout.apps.leader, pmixd.conf.step_id);
 	if (!a)
 		return PMIX_ERR_NOMEM;
+	/* They hear of it before the step ends, which takes a moment. */
+	ends_abort(proc, status);
 	a->status = status;
 	a->cbfunc = cbfunc;
 	a->cbdata = cbdata;

@@ -5,18 +5,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "event_msg.h"
-#include "infolist.h"
 #include "link.h"
 #include "log.h"
 #include "packed.h"
 #include "pmixd.h"
 #include "progress.h"
-#include "tasklist.h"
-
-#define ENDS_MAX 64 /* ends of tasks that a node tells the others */
 
 /* An event for the processes of this node. */
 typedef struct {
@@ -26,11 +21,9 @@ typedef struct {
 	pmix_data_range_t range;
 	pmix_info_t *infos;
 	size_t ninfos;
-	uint8_t *packed; /* of another node; INFOS are made of it */
+	uint8_t *packed; /* INFOS are made of it */
 	size_t len;
 } event_t;
-
-static unsigned ends; /* told so far; main thread */
 
 /* -- to this node's processes --------------------------------------------- */
 
@@ -46,7 +39,7 @@ static void told(pmix_status_t status, void *arg)
 
 static pmix_status_t unpack(event_t *e)
 {
-	if (e->infos || e->ninfos == 0)
+	if (e->ninfos == 0)
 		return PMIX_SUCCESS;
 	PMIX_INFO_CREATE(e->infos, e->ninfos);
 	if (!e->infos)
@@ -71,6 +64,28 @@ static void tell(progress_call_t *call)
 			  "this node: %s",
 			  PMIx_Error_string(e->code), PMIx_Error_string(rc));
 	told(rc, e);
+}
+
+/* With the lock held. */
+static void tell_here(const event_msg_t *m)
+{
+	event_t *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return;
+	e->code = m->code;
+	e->range = m->range;
+	PMIX_LOAD_PROCID(&e->source, m->nspace, m->rank);
+	e->ninfos = m->ninfos;
+	e->len = m->len;
+	e->packed = malloc(m->len + 1);
+	if (!e->packed) {
+		free(e);
+		return;
+	}
+	if (m->len)
+		memcpy(e->packed, m->infos, m->len);
+	progress_post(&e->call, tell);
 }
 
 /* -- between nodes; with the lock held ------------------------------------ */
@@ -98,7 +113,6 @@ static void handle(void *arg, uint32_t from, const void *msg, size_t len)
 {
 	const char *why;
 	event_msg_t m;
-	event_t *e;
 
 	if (event_msg_decode(&m, msg, len, &why) != 0 ||
 	    m.root >= pmixd.conf.nnodes || m.root == pmixd.conf.node) {
@@ -106,21 +120,7 @@ static void handle(void *arg, uint32_t from, const void *msg, size_t len)
 		return;
 	}
 	pass_on(&m);
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return;
-	e->code = m.code;
-	e->range = m.range;
-	PMIX_LOAD_PROCID(&e->source, m.nspace, m.rank);
-	e->ninfos = m.ninfos;
-	e->len = m.len;
-	e->packed = malloc(m.len + 1);
-	if (!e->packed) {
-		free(e);
-		return;
-	}
-	memcpy(e->packed, m.infos, m.len);
-	progress_post(&e->call, tell);
+	tell_here(&m);
 }
 
 void event_init(void)
@@ -130,10 +130,10 @@ void event_init(void)
 
 /* -- from this node ------------------------------------------------------- */
 
-/* To all other nodes.  Without the lock. */
+/* To all other nodes, and where HERE to this one.  Without the lock. */
 static pmix_status_t spread(pmix_status_t code, const pmix_proc_t *source,
 			    pmix_data_range_t range, const pmix_info_t *info,
-			    size_t ninfo)
+			    size_t ninfo, bool here)
 {
 	event_msg_t m = { .root = pmixd.conf.node,
 			  .code = code,
@@ -156,9 +156,22 @@ static pmix_status_t spread(pmix_status_t code, const pmix_proc_t *source,
 	m.len = bytes.size;
 	pthread_mutex_lock(&pmixd.lock);
 	pass_on(&m);
+	if (here)
+		tell_here(&m);
 	pthread_mutex_unlock(&pmixd.lock);
 	PMIX_BYTE_OBJECT_DESTRUCT(&bytes);
 	return PMIX_SUCCESS;
+}
+
+void event_raise(pmix_status_t code, const pmix_proc_t *source,
+		 pmix_data_range_t range, const pmix_data_array_t *info)
+{
+	pmix_status_t rc =
+		spread(code, source, range, info->array, info->size, true);
+
+	if (rc != PMIX_SUCCESS)
+		plog_info("an event (%s) cannot be told: %s",
+			  PMIx_Error_string(code), PMIx_Error_string(rc));
 }
 
 /* On the progress thread; libpmix has told this node's processes. */
@@ -172,67 +185,6 @@ pmix_status_t event_notify_upcall(pmix_status_t code, const pmix_proc_t *source,
 	/* What is for us is not for others, and we have no use for it. */
 	if (pmixd.links && range != PMIX_RANGE_RM &&
 	    range != PMIX_RANGE_LOCAL && range != PMIX_RANGE_PROC_LOCAL)
-		rc = spread(code, source, range, info, ninfo);
+		rc = spread(code, source, range, info, ninfo, false);
 	return rc == PMIX_SUCCESS ? PMIX_OPERATION_SUCCEEDED : rc;
-}
-
-/* -- ends of tasks -------------------------------------------------------- */
-
-static pmix_status_t describe(const pmix_proc_t *proc, int status,
-			      pmix_data_array_t *out)
-{
-	infolist_t l = infolist_new();
-	pmix_status_t how = PMIX_SUCCESS;
-	int code = tasklist_exit_code(status);
-
-	if (WIFSIGNALED(status))
-		how = PMIX_ERR_PROC_ABORTED_BY_SIG;
-	else if (code)
-		how = PMIX_ERR_EXIT_NONZERO_TERM;
-	infolist_add(&l, PMIX_EVENT_AFFECTED_PROC, proc, PMIX_PROC);
-	infolist_add(&l, PMIX_EXIT_CODE, &code, PMIX_INT);
-	infolist_add(&l, PMIX_PROC_TERM_STATUS, &how, PMIX_STATUS);
-	/* Libraries' default handlers take any event for an error. */
-	infolist_bool(&l, PMIX_EVENT_NON_DEFAULT, true);
-	return infolist_take(&l, out);
-}
-
-/* Is somebody left here who could want to know, or is it no ordinary end? */
-static bool is_news(int status)
-{
-	bool all;
-
-	pthread_mutex_lock(&pmixd.lock);
-	all = pmixd.finalized >= pmixd.conf.nlocal;
-	pthread_mutex_unlock(&pmixd.lock);
-	return (!all || status != 0) && ends++ < ENDS_MAX;
-}
-
-void event_task_ended(uint32_t rank, int status)
-{
-	pmix_data_array_t info;
-	pmix_proc_t proc;
-	event_t *e;
-
-	if (!is_news(status))
-		return;
-	PMIX_LOAD_PROCID(&proc, pmixd.nspace, rank);
-	if (describe(&proc, status, &info) != PMIX_SUCCESS)
-		return;
-	if (pmixd.links)
-		(void)spread(PMIX_EVENT_PROC_TERMINATED, &proc,
-			     PMIX_RANGE_NAMESPACE, info.array, info.size);
-	e = calloc(1, sizeof(*e));
-	if (!e) {
-		PMIX_DATA_ARRAY_DESTRUCT(&info);
-		return;
-	}
-	e->code = PMIX_EVENT_PROC_TERMINATED;
-	e->source = proc;
-	e->range = PMIX_RANGE_NAMESPACE;
-	e->infos = info.array;
-	e->ninfos = info.size;
-	pthread_mutex_lock(&pmixd.lock);
-	progress_post(&e->call, tell);
-	pthread_mutex_unlock(&pmixd.lock);
 }

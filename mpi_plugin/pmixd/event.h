@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * event.h - events between the step's nodes: PMIx_Notify_event, and the ends
- * of tasks.
+ * event.h - events between the step's nodes: PMIx_Notify_event, and what
+ * psec-pmixd itself tells (see ends.h).
  *
  * libpmix itself keeps who has registered for what, and tells the processes
  * of its own node.
@@ -21,9 +21,11 @@ pmix_status_t event_notify_upcall(pmix_status_t code, const pmix_proc_t *source,
 				  void *cbdata);
 
 /*
- * The task RANK of this node has ended with STATUS, as waitpid() has it: tell
- * those who have registered for PMIX_EVENT_PROC_TERMINATED.  Main thread.
+ * An event of psec-pmixd's own, for all processes of the step that RANGE means
+ * and that have registered for it.  INFO stays the caller's.  A failure is
+ * logged.  Any thread, without the lock.
  */
-void event_task_ended(uint32_t rank, int status);
+void event_raise(pmix_status_t code, const pmix_proc_t *source,
+		 pmix_data_range_t range, const pmix_data_array_t *info);
 
 #endif

@@ -22,8 +22,9 @@
 #include "publish.h"
 #include "publish_net.h"
 #include "query.h"
-#include "tool.h"
 #include "spawn.h"
+#include "tasklist.h"
+#include "tool.h"
 
 #define DRAIN_MS      1500 /* libpmix's client waits for 2 s */
 #define DRAIN_LOOK_MS 2
@@ -33,6 +34,9 @@ static pmix_status_t client_connected2(const pmix_proc_t *proc, void *object,
 				       pmix_op_cbfunc_t cbfunc, void *cbdata)
 {
 	plog_debug2("rank %u connected", proc->rank);
+	pthread_mutex_lock(&pmixd.lock);
+	tasklist_in_pmix(pmixd_local_of(proc), true);
+	pthread_mutex_unlock(&pmixd.lock);
 	spawn_client_connected();
 	/* 4.2 passes no callback; later versions wait for it. */
 	if (cbfunc)
@@ -116,6 +120,7 @@ static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 	}
 	pthread_mutex_lock(&pmixd.lock);
 	publish_net_ended(proc->rank);
+	tasklist_in_pmix(pmixd_local_of(proc), false);
 	/* From then on this node may end at any time, in good order. */
 	if (++pmixd.finalized == pmixd.conf.nlocal) {
 		later = (pmixd.links || pending()) && cbfunc &&

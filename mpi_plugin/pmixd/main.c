@@ -31,6 +31,7 @@
 #include "deadline.h"
 #include "dmodex.h"
 #include "door.h"
+#include "ends.h"
 #include "error.h"
 #include "event.h"
 #include "host.h"
@@ -608,7 +609,7 @@ static void task_exited(const char *body, size_t len)
 	tasklist_exited(exited.local, exited.status);
 	publish_net_ended(rank);
 	pthread_mutex_unlock(&pmixd.lock);
-	event_task_ended(rank, exited.status);
+	ends_task_ended(exited.local);
 }
 
 /* True: the step is over; false: slurmstepd is gone. */

@@ -37,11 +37,19 @@ void tasklist_exited(uint32_t local, int status)
 	task->status = status;
 }
 
+void tasklist_in_pmix(uint32_t local, bool in_pmix)
+{
+	task_t *task = task_of(local);
+
+	if (task)
+		task->in_pmix = in_pmix;
+}
+
 task_t tasklist_get(uint32_t local)
 {
 	const task_t *task = task_of(local);
 
-	return task ? *task : (task_t){ 0, false, 0 };
+	return task ? *task : (task_t){ 0 };
 }
 
 int tasklist_exit_code(int status)

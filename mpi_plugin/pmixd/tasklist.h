@@ -12,13 +12,15 @@
 #include <sys/types.h>
 
 typedef struct {
-	pid_t pid;  /* 0: it is not forked yet */
-	bool ended; /* its process id may be another's by now */
-	int status; /* then: as waitpid() has it */
+	pid_t pid;    /* 0: it is not forked yet */
+	bool ended;   /* its process id may be another's by now */
+	int status;   /* then: as waitpid() has it */
+	bool in_pmix; /* it has called PMIx_Init, and not PMIx_Finalize */
 } task_t;
 
 void tasklist_forked(uint32_t local, pid_t pid);
 void tasklist_exited(uint32_t local, int status);
+void tasklist_in_pmix(uint32_t local, bool in_pmix);
 
 /* LOCAL is below pmixd.conf.nlocal. */
 task_t tasklist_get(uint32_t local);

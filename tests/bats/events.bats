@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Events between the processes of a step, and of their ends.
+# Events between the processes of a step, and of their ends.  c-event registers
+# for all names that an end has, and fails where one is missing or too much.
 
 # bats and common.bash set variables.
 # shellcheck disable=SC2154
@@ -43,5 +44,18 @@ teardown() {
     # Of each node the last task to end may take psec-pmixd with it.
     run_psec step --kill-on-bad-exit=0 -N2 --ntasks-per-node=2 bin/c-event --killed
     (( status == 137 ))
+    (( $(grep -c 'heard of it' <<< "$output") == 3 ))
+}
+
+@test "an end with status 0 without PMIx_Finalize is a failure" {
+    run_psec step --kill-on-bad-exit=0 -N2 --ntasks-per-node=2 bin/c-event --silent
+    (( status == 0 ))
+    (( $(grep -c 'heard of it' <<< "$output") == 3 ))
+}
+
+# The tasks ignore SIGTERM, which comes first.
+@test "an abort is told to the others before they end" {
+    run_psec step -N2 --ntasks-per-node=2 bin/c-event --abort
+    (( status == 3 ))
     (( $(grep -c 'heard of it' <<< "$output") == 3 ))
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * c-event - events: the last rank tells all, those of its node, and one; with
- * --end it then ends without PMIx_Finalize, of which the others must hear.
+ * --end, --killed, --silent or --abort it then ends without PMIx_Finalize, of
+ * which the others must hear, under all names that such an end has.
  */
 #include "client.h"
 
@@ -21,13 +22,37 @@
 /* In the order in which they are sent. */
 enum { TO_NODE, TO_ONE, TO_ALL, CODES };
 
-static bool end, killed;
+static bool end, killed, silent, aborts;
 
 static const option_t options[] = {
 	{ "--end", OPT_FLAG, &end, "the last rank ends with status 3" },
 	{ "--killed", OPT_FLAG, &killed, "by a signal instead" },
+	{ "--silent", OPT_FLAG, &silent, "with status 0 instead" },
+	{ "--abort", OPT_FLAG, &aborts, "by PMIx_Abort instead" },
 	{ NULL, OPT_FLAG, NULL, NULL },
 };
+
+/* What an end may be called. */
+enum {
+	ENDED = 1,
+	ABORTED = 2,
+	SIGNALLED = 4,
+	NONZERO = 8,
+	NO_SYNC = 16,
+	ABORT = 32,
+};
+static const struct {
+	pmix_status_t code;
+	unsigned bit;
+} ends[] = {
+	{ PMIX_EVENT_PROC_TERMINATED, ENDED },
+	{ PMIX_ERR_PROC_ABORTED, ABORTED },
+	{ PMIX_ERR_PROC_ABORTED_BY_SIG, SIGNALLED },
+	{ PMIX_ERR_EXIT_NONZERO_TERM, NONZERO },
+	{ PMIX_ERR_PROC_TERM_WO_SYNC, NO_SYNC },
+	{ PMIX_ERR_PROC_REQUESTED_ABORT, ABORT },
+};
+#define ENDS (sizeof(ends) / sizeof(ends[0]))
 
 /* What libpmix's thread has heard. */
 static struct {
@@ -36,13 +61,12 @@ static struct {
 	unsigned got[CODES];
 	uint32_t from;
 	char text[64];
-	bool ended;
-	uint32_t who;
+	unsigned ended; /* of the last rank: bits */
 	int exit_code;
 } heard = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	    .changed = PTHREAD_COND_INITIALIZER };
 
-static void take_end(const pmix_info_t *info, size_t ninfo)
+static void take_end(pmix_status_t how, const pmix_info_t *info, size_t ninfo)
 {
 	const pmix_info_t *who =
 		info_find(info, ninfo, PMIX_EVENT_AFFECTED_PROC);
@@ -55,8 +79,9 @@ static void take_end(const pmix_info_t *info, size_t ninfo)
 	/* Others end in good order while we still listen; that is told, too. */
 	if (rank < client_size() - 1)
 		return;
-	heard.ended = true;
-	heard.who = rank;
+	for (size_t i = 0; i < ENDS; i++)
+		if (ends[i].code == how)
+			heard.ended |= ends[i].bit;
 	heard.exit_code = code && code->value.type == PMIX_INT
 				  ? code->value.data.integer
 				  : -1;
@@ -70,15 +95,15 @@ static void on_event(size_t id, pmix_status_t code, const pmix_proc_t *source,
 	const pmix_info_t *text = info_find(info, ninfo, KEY_TEXT);
 
 	(void)pthread_mutex_lock(&heard.lock);
-	if (code == PMIX_EVENT_PROC_TERMINATED) {
-		take_end(info, ninfo);
-	} else if (code <= CODE(0) && code > CODE(CODES)) {
+	if (code <= CODE(0) && code > CODE(CODES)) {
 		heard.got[CODE(0) - code]++;
 		heard.from = source->rank;
 		(void)snprintf(heard.text, sizeof(heard.text), "%s",
 			       text && text->value.type == PMIX_STRING
 				       ? text->value.data.string
 				       : "");
+	} else {
+		take_end(code, info, ninfo);
 	}
 	(void)pthread_cond_broadcast(&heard.changed);
 	(void)pthread_mutex_unlock(&heard.lock);
@@ -88,13 +113,14 @@ static void on_event(size_t id, pmix_status_t code, const pmix_proc_t *source,
 
 static void listen_to(void)
 {
-	pmix_status_t codes[CODES + 1];
+	pmix_status_t codes[CODES + ENDS];
 
 	for (int i = 0; i < CODES; i++)
 		codes[i] = CODE(i);
-	codes[CODES] = PMIX_EVENT_PROC_TERMINATED;
+	for (size_t i = 0; i < ENDS; i++)
+		codes[CODES + i] = ends[i].code;
 	client_doing("registering for events");
-	if (PMIx_Register_event_handler(codes, CODES + 1, NULL, 0, on_event,
+	if (PMIx_Register_event_handler(codes, CODES + ENDS, NULL, 0, on_event,
 					NULL, NULL) < 0)
 		client_fail("the handler was refused");
 }
@@ -119,15 +145,15 @@ static void notify(int what, pmix_data_range_t range, const pmix_proc_t *to)
 	PMIX_DATA_ARRAY_DESTRUCT(&array);
 }
 
-/* With heard.lock: until *WHAT is not 0. */
-static bool await(const unsigned *what, const bool *flag)
+/* With heard.lock: until *WHAT has all of BITS, or is not 0. */
+static bool await(const unsigned *what, unsigned bits)
 {
 	struct timespec until;
 	int rc = 0;
 
 	(void)clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += LIMIT_S;
-	while (rc == 0 && !(what ? *what != 0 : *flag))
+	while (rc == 0 && (bits ? (*what & bits) != bits : *what == 0))
 		rc = pthread_cond_timedwait(&heard.changed, &heard.lock,
 					    &until);
 	return rc == 0;
@@ -153,7 +179,7 @@ static void events(const place_t *places, uint32_t last)
 	}
 	client_doing("waiting for the event for all");
 	(void)pthread_mutex_lock(&heard.lock);
-	if (!await(&heard.got[TO_ALL], NULL))
+	if (!await(&heard.got[TO_ALL], 0))
 		client_wrong("the event for all did not come");
 	else if (heard.from != last || strcmp(heard.text, "hear ye") != 0)
 		client_wrong("the event came from rank %u with '%s'",
@@ -164,24 +190,50 @@ static void events(const place_t *places, uint32_t last)
 	(void)pthread_mutex_unlock(&heard.lock);
 }
 
+/* What the end of the last rank must be called, and not otherwise. */
+static unsigned names_of_end(void)
+{
+	if (aborts)
+		return ABORT;
+	return ENDED | ABORTED | NO_SYNC |
+	       (killed	 ? SIGNALLED
+		: silent ? 0
+			 : NONZERO);
+}
+
+static void be_ended(void)
+{
+	if (killed)
+		(void)kill(getpid(), SIGKILL);
+	if (aborts)
+		(void)PMIx_Abort(EXIT_CODE, "an end", NULL, 0);
+	_exit(silent ? 0 : EXIT_CODE);
+}
+
 static void ending(uint32_t last)
 {
-	int expected = killed ? 128 + 9 : EXIT_CODE;
+	int expected = killed ? 128 + SIGKILL : silent ? 0 : EXIT_CODE;
 
-	if (client_rank() == last && killed)
-		(void)kill(getpid(), SIGKILL);
+	/* After an abort it comes soon. */
+	(void)signal(SIGTERM, SIG_IGN);
+	fence_all(false);
 	if (client_rank() == last)
-		_exit(EXIT_CODE);
+		be_ended();
 	client_doing("waiting for the end of rank %u", last);
 	(void)pthread_mutex_lock(&heard.lock);
-	if (!await(NULL, &heard.ended))
-		client_wrong("nobody told of the end of rank %u", last);
-	else if (heard.who != last || heard.exit_code != expected)
-		client_wrong("rank %u is said to have ended with %d", heard.who,
-			     heard.exit_code);
+	if (!await(&heard.ended, names_of_end()))
+		client_wrong("of the end of rank %u was told %#x", last,
+			     heard.ended);
+	else if (heard.exit_code != expected ||
+		 (!aborts && heard.ended != names_of_end()))
+		client_wrong("rank %u is said to have ended with %d, %#x", last,
+			     heard.exit_code, heard.ended);
 	else
 		(void)printf("rank %u heard of it\n", client_rank());
 	(void)pthread_mutex_unlock(&heard.lock);
+	/* Others are waiting to be killed. */
+	if (aborts)
+		exit(0);
 }
 
 int main(int argc, char **argv)
@@ -197,7 +249,7 @@ int main(int argc, char **argv)
 	fence_all(false);
 	events(places, last);
 	fence_all(false);
-	if (end || killed)
+	if (end || killed || silent || aborts)
 		ending(last);
 	return client_end();
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ends.h - what the step's processes are told of those that end.
+ *
+ * Each end is PMIX_EVENT_PROC_TERMINATED; one that is a failure also what it
+ * is: PMIX_ERR_PROC_ABORTED_BY_SIG, PMIX_ERR_EXIT_NONZERO_TERM,
+ * PMIX_ERR_PROC_TERM_WO_SYNC where the rank had called PMIx_Init and not
+ * PMIx_Finalize.  A signal and the last are PMIX_ERR_PROC_ABORTED, too, as the
+ * standard called them before version 4.  Only those hear of it who have
+ * registered for the code.
+ */
+#ifndef PMIXD_ENDS_H
+#define PMIXD_ENDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pmix_common.h>
+
+#include "tasklist.h"
+
+#define ENDS_CODES_MAX 4
+
+/* The codes for the end of a task: that of any, the cause, ...; how many. */
+size_t ends_codes(const task_t *task, pmix_status_t codes[ENDS_CODES_MAX]);
+
+/* The local task LOCAL has ended, and tasklist.h knows how.  Main thread. */
+void ends_task_ended(uint32_t local);
+
+/* PROC, a rank of this node, has called PMIx_Abort.  libpmix's thread. */
+void ends_abort(const pmix_proc_t *proc, int status);
+
+#endif
