@@ -71,5 +71,7 @@ typedef struct {
  * for it (see pmixd/spawn.h).
  */
 #define PSEC_ENV_PARENT "SLURM_PSEC_PARENT"
+/* And of its applications, where they are several: "2,3", their tasks. */
+#define PSEC_ENV_PROGRAMS "SLURM_PSEC_PROGRAMS"
 
 #endif

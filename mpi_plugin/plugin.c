@@ -194,6 +194,7 @@ EXPORT int mpi_p_slurmstepd_task(const psec_mpi_task_info_t *task, char ***env)
 	slurm_unsetenvp(*env, PSEC_ENV_NODES);
 	slurm_unsetenvp(*env, PSEC_ENV_ABORT);
 	slurm_unsetenvp(*env, PSEC_ENV_PARENT);
+	slurm_unsetenvp(*env, PSEC_ENV_PROGRAMS);
 	return SLURM_SUCCESS;
 }
 

@@ -128,6 +128,45 @@ int apps_read(apps_t *apps, stepconf_t *conf, psec_error_t *err)
 	return 0;
 }
 
+/* "2,3", the numbers of tasks, which together are NTASKS. */
+static bool take_programs(apps_t *programs, const char *text, uint32_t ntasks)
+{
+	uint32_t first = 0, size;
+
+	while (programs->n < APPS_MAX) {
+		if (!take(&text, '\0', &size) || !size || size > ntasks - first)
+			return false;
+		programs->list[programs->n++] =
+			(app_t){ .first = first, .size = size };
+		first += size;
+		if (*text != ',')
+			return !*text && first == ntasks;
+		text++;
+	}
+	return false;
+}
+
+int apps_programs(apps_t *programs, const apps_t *apps, const stepconf_t *conf,
+		  psec_error_t *err)
+{
+	const char *text = stepconf_env(conf, PSEC_ENV_PROGRAMS);
+
+	*programs = *apps;
+	if (!text || apps->n > 1)
+		return 0;
+	programs->n = 0;
+	programs->list = calloc(APPS_MAX, sizeof(*programs->list));
+	if (!programs->list)
+		return error_set(err, PSEC_ERR_NOMEM,
+				 "no memory for the task map");
+	if (take_programs(programs, text, conf->ntasks))
+		return 0;
+	return error_set(err, PSEC_ERR_ARG,
+			 PSEC_ENV_PROGRAMS
+			 " (%.80s) does not describe the programs of %u tasks",
+			 text, conf->ntasks);
+}
+
 uint32_t apps_of_rank(const apps_t *apps, uint32_t rank)
 {
 	uint32_t app = 0;

@@ -36,6 +36,15 @@ typedef struct {
  */
 int apps_read(apps_t *apps, stepconf_t *conf, psec_error_t *err);
 
+/*
+ * The applications that processes are told of: these, or of a step that
+ * PMIx_Spawn started with several programs (PSEC_ENV_PROGRAMS in ctl.h) each
+ * of those, whose nodes are not said.  After apps_read(); LIST may be that of
+ * APPS.  0, or -1 with a sentence.
+ */
+int apps_programs(apps_t *programs, const apps_t *apps, const stepconf_t *conf,
+		  psec_error_t *err);
+
 /* The application of a rank, and of a node. */
 uint32_t apps_of_rank(const apps_t *apps, uint32_t rank);
 uint32_t apps_of_node(const apps_t *apps, uint32_t node);

@@ -194,10 +194,10 @@ static void add_job(infolist_t *info, const pmixd_t *d)
 	infolist_u32(info, PMIX_JOB_SIZE, l->ntasks);
 	infolist_u32(info, PMIX_MAX_PROCS, l->slots);
 	infolist_u32(info, PMIX_NUM_SLOTS, l->slots);
-	infolist_u32(info, PMIX_JOB_NUM_APPS, l->apps.n);
+	infolist_u32(info, PMIX_JOB_NUM_APPS, l->programs.n);
 	infolist_u32(info, PMIX_NUM_NODES, l->nnodes);
 	infolist_rank(info, PMIX_NPROC_OFFSET, 0);
-	if (d->conf.command && l->apps.n == 1)
+	if (d->conf.command && l->programs.n == 1)
 		infolist_string(info, PMIX_CMD_LINE, d->conf.command);
 }
 
@@ -307,7 +307,7 @@ static void add_pset(infolist_t *app, const pmixd_t *d, uint32_t n)
 static void add_app(infolist_t *info, const pmixd_t *d, uint32_t n)
 {
 	const layout_t *l = &d->layout;
-	const app_t *a = &l->apps.list[n];
+	const app_t *a = &l->programs.list[n];
 	infolist_t app = infolist_new();
 	char *dist = NULL;
 
@@ -319,8 +319,9 @@ static void add_app(infolist_t *info, const pmixd_t *d, uint32_t n)
 		infolist_string(&app, PMIX_APP_MAP_TYPE, dist);
 		slurm_xfree((void **)&dist);
 	}
-	/* Here the command of the local tasks is known, of no others. */
-	if (d->conf.command && n == l->apps.own)
+	/* Here the command of the local tasks is known, of no others; and where
+	 * it starts several programs, not theirs. */
+	if (d->conf.command && n == l->apps.own && l->programs.n == l->apps.n)
 		infolist_string(&app, PMIX_APP_ARGV, d->conf.command);
 	if (l->apps.n > 1)
 		add_pset(&app, d, n);
@@ -334,8 +335,8 @@ static void add_rank(infolist_t *info, const layout_t *l, uint32_t rank)
 {
 	infolist_t proc = infolist_new();
 	uint32_t node = l->node_of[rank];
-	uint32_t app = apps_of_rank(&l->apps, rank);
-	uint32_t leader = l->apps.list[app].first;
+	uint32_t app = apps_of_rank(&l->programs, rank);
+	uint32_t leader = l->programs.list[app].first;
 
 	infolist_rank(&proc, PMIX_RANK, rank);
 	infolist_u32(&proc, PMIX_APPNUM, app);
@@ -360,10 +361,10 @@ void jobinfo_add(infolist_t *info, const pmixd_t *d)
 	add_policies(info, d);
 	for (uint32_t n = 0; n < l->nnodes; n++)
 		add_node(info, d, n);
-	for (uint32_t n = 0; n < l->apps.n; n++)
+	for (uint32_t n = 0; n < l->programs.n; n++)
 		add_app(info, d, n);
-	if (l->apps.n > 1)
-		add_openmpi(info, &l->apps);
+	if (l->programs.n > 1)
+		add_openmpi(info, &l->programs);
 	for (uint32_t r = 0; r < l->ntasks; r++)
 		add_rank(info, l, r);
 }

@@ -285,6 +285,7 @@ int layout_make(layout_t *l, uint32_t leader, psec_error_t *err)
 	l->apps.list[0] = (app_t){ .size = l->ntasks,
 				   .nnodes = l->nnodes,
 				   .job_id = leader };
+	l->programs = l->apps;
 	l->cpus_per_task = 1;
 	return invert_map(l, err);
 }
@@ -307,7 +308,8 @@ int layout_read(layout_t *l, stepconf_t *conf, psec_error_t *err)
 	const char *plane;
 
 	memset(l, 0, sizeof(*l));
-	if (apps_read(&l->apps, conf, err) != 0)
+	if (apps_read(&l->apps, conf, err) != 0 ||
+	    apps_programs(&l->programs, &l->apps, conf, err) != 0)
 		return -1;
 	l->nnodes = conf->nnodes;
 	l->ntasks = conf->ntasks;

@@ -23,9 +23,10 @@ typedef struct {
 	uint32_t *node_tasks;  /* node → number of ranks */
 	uint32_t **node_ranks; /* node → its ranks, ascending */
 	uint32_t *by_node;     /* what node_ranks points into */
-	apps_t apps;
-	uint32_t nalloc;    /* nodes of the allocation; 0: not known */
-	char **alloc_names; /* and their names; NULL: not known */
+	apps_t apps;	       /* components */
+	apps_t programs;       /* what processes are told: see apps.h */
+	uint32_t nalloc;       /* nodes of the allocation; 0: not known */
+	char **alloc_names;    /* and their names; NULL: not known */
 	uint32_t cpus_per_task;
 	uint32_t slots;	      /* tasks that the allocation has room for */
 	uint32_t *node_slots; /* and each of the step's nodes; 0: not known */

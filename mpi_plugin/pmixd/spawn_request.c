@@ -16,6 +16,9 @@
 #ifndef PMIX_TAG_OUTPUT
 #define PMIX_TAG_OUTPUT "pmix.tagout"
 #endif
+#ifndef PMIX_ABORT_NON_ZERO_TERM
+#define PMIX_ABORT_NON_ZERO_TERM "pmix.abnz"
+#endif
 #ifndef PMIX_NON_PMI
 #define PMIX_NON_PMI "pmix.nonpmi"
 #endif
@@ -32,8 +35,9 @@ typedef struct {
 	pmix_status_t rc; /* the first failure */
 	const char *wdir, *hosts, *prefix;
 	const char *bind; /* srun's word, or NULL */
+	const char *kill; /* of --kill-on-bad-exit, or NULL */
 	long per_node, cpus_per_task;
-	bool cyclic, overcommit, label, separate;
+	bool cyclic, overcommit, label, separate, silent;
 	int timeout_s;
 } want_t;
 
@@ -177,6 +181,16 @@ static void take_separate(want_t *w, const pmix_info_t *info)
 	w->separate = PMIX_INFO_TRUE(info);
 }
 
+static void take_notify(want_t *w, const pmix_info_t *info)
+{
+	w->silent = !PMIX_INFO_TRUE(info);
+}
+
+static void take_kill(want_t *w, const pmix_info_t *info)
+{
+	w->kill = PMIX_INFO_TRUE(info) ? "1" : "0";
+}
+
 static void take_timeout(want_t *w, const pmix_info_t *info)
 {
 	w->timeout_s = (int)number_of(w, info);
@@ -247,6 +261,8 @@ static const struct {
 	{ PMIX_CPUS_PER_PROC, take_cpus },
 	{ PMIX_TAG_OUTPUT, take_label },
 	{ PMIX_SPAWN_CHILD_SEP, take_separate },
+	{ PMIX_NOTIFY_COMPLETION, take_notify },
+	{ PMIX_ABORT_NON_ZERO_TERM, take_kill },
 	{ PMIX_TIMEOUT, take_timeout },
 	{ PMIX_SPAWN_TIMEOUT, take_timeout },
 	{ PMIX_SET_ENVAR, take_envar },
@@ -319,10 +335,14 @@ static size_t count_env(const pmix_app_t *app)
 	return n;
 }
 
-/* Arguments of `psec-spawn --run`. */
+/* Arguments of `psec-spawn --run`, and what psec-pmixd is told of them. */
 static void put_programs(FILE *out, const pmix_app_t apps[], size_t napps,
 			 const char *const *wdirs)
 {
+	fputs("env=" PSEC_ENV_PROGRAMS, out);
+	for (size_t i = 0; i < napps; i++)
+		fprintf(out, "%c%d", i ? ',' : '=', apps[i].maxprocs);
+	fputc('\0', out);
 	put_arg(out, "%s", PSEC_SPAWN);
 	put_arg(out, "--run");
 	for (size_t i = 0; i < napps; i++) {
@@ -391,6 +411,8 @@ static void put_options(FILE *out, const want_t *w, const spawn_facts_t *facts,
 	put_arg(out, "--job-name=%s", slash ? slash + 1 : name);
 	put_arg(out, "--ntasks=%u", tasks);
 	put_placement(out, w, facts, tasks);
+	if (w->kill)
+		put_arg(out, "--kill-on-bad-exit=%s", w->kill);
 	if (w->label)
 		put_arg(out, "--label");
 	if (w->wdir)
@@ -465,6 +487,7 @@ pmix_status_t spawn_request_make(spawn_request_t *out,
 		put_programs(w.out, apps, napps, wdirs);
 	}
 	out->timeout_s = w.timeout_s;
+	out->silent = w.silent;
 done:
 	if (w.out && fclose(w.out) != 0 && w.rc == PMIX_SUCCESS)
 		w.rc = PMIX_ERR_NOMEM;

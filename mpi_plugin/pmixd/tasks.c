@@ -202,7 +202,8 @@ void tasks_forked(const pmixd_t *d, const char *body, size_t len)
 	if (!bound && d->layout.apps.n == 1 &&
 	    !stepconf_env(&d->conf, "SLURM_CPU_BIND_TYPE"))
 		store(&s, PMIX_BINDTO, "none", PMIX_STRING);
-	if (*cwd)
+	/* Several programs may each have their own. */
+	if (*cwd && d->layout.programs.n == d->layout.apps.n)
 		store_directory(&s, d, cwd);
 	if (s.rc != PMIX_SUCCESS)
 		plog_info("the tasks' CPUs and directory cannot be "

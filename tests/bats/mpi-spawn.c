@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * mpi-spawn - parents spawn children with MPI_Comm_spawn; the numbers of all
- * ranks are summed up over both; or, with a file's name and "accept" or
+ * mpi-spawn - parents spawn children with MPI_Comm_spawn, or "multiple", two
+ * programs of N each, with MPI_Comm_spawn_multiple; the numbers of all ranks
+ * are summed up over both; or, with a file's name and "accept" or
  * "connect", two steps find each other by MPI_Open_port.
  */
 #include <mpi.h>
@@ -29,6 +30,24 @@ static void meet(MPI_Comm inter, const char *who, int high)
 	fflush(stdout);
 	MPI_Comm_free(&all);
 	MPI_Comm_disconnect(&inter);
+}
+
+static int attribute(int key)
+{
+	int *value = NULL, flag = 0;
+
+	MPI_Comm_get_attr(MPI_COMM_WORLD, key, &value, &flag);
+	return flag ? *value : -1;
+}
+
+static void spawn_two(char *self, int n, MPI_Comm *inter)
+{
+	char *commands[] = { self, self };
+	int numbers[] = { n, n };
+	MPI_Info infos[] = { MPI_INFO_NULL, MPI_INFO_NULL };
+
+	MPI_Comm_spawn_multiple(2, commands, MPI_ARGVS_NULL, numbers, infos, 0,
+				MPI_COMM_WORLD, inter, MPI_ERRCODES_IGNORE);
 }
 
 static void wait_for_port(const char *file, char *port)
@@ -66,7 +85,12 @@ int main(int argc, char **argv)
 	MPI_Comm_rank(MPI_COMM_WORLD, &rank);
 	MPI_Comm_get_parent(&parent);
 	if (parent != MPI_COMM_NULL) {
+		printf("child: program %d, universe %d\n",
+		       attribute(MPI_APPNUM), attribute(MPI_UNIVERSE_SIZE));
 		meet(parent, "child", 1);
+	} else if (argc > 2 && !strcmp(argv[2], "multiple")) {
+		spawn_two(argv[0], atoi(argv[1]), &inter);
+		meet(inter, "parent", 0);
 	} else if (argc < 3) {
 		MPI_Comm_spawn(argv[0], MPI_ARGV_NULL,
 			       argc > 1 ? atoi(argv[1]) : 4, MPI_INFO_NULL, 0,

@@ -110,6 +110,7 @@ spawner() {
     [[ $output =~ spawned\ slurm\.pmix\.[0-9]+\.1 ]]
     says 'parent: data of 4 ranks of'
     says 'child: data of 2 ranks of'
+    (( $(grep -c '^child: application 0 of 1, rank [0-3] after 0, universe 16$' <<< "$output") == 4 ))
     leaves_nothing
 }
 
@@ -117,6 +118,8 @@ spawner() {
     succeeds spawner --procs 2 --second 3
     (( $(grep -c 'first program$' <<< "$output") == 2 ))
     (( $(grep -c 'second program$' <<< "$output") == 3 ))
+    (( $(grep -c '^child: application 0 of 2, rank [01] after 0, universe 16$' <<< "$output") == 2 ))
+    (( $(grep -c '^child: application 1 of 2, rank [012] after 2, universe 16$' <<< "$output") == 3 ))
 }
 
 @test "hosts, directory and placement as asked for" {
@@ -200,6 +203,13 @@ all_met() {
         done'
     (( $(grep -c '^child: rank [23] of 4 on n[0-3], sum 6$' <<< "$output") == 10 ))
     (( $(grep -c '^parent: rank [01] of 4 on n1, sum 6$' <<< "$output") == 10 ))
+}
+
+@test "Open MPI: MPI_Comm_spawn_multiple, whose programs have their numbers" {
+    succeeds in_job 'srun --mpi=pmix --overlap -w n0 -N1 -n2 bin/mpi-spawn 2 multiple'
+    all_met parent 0 1 child 2 5
+    (( $(grep -c '^child: program 0, universe 16$' <<< "$output") == 2 ))
+    (( $(grep -c '^child: program 1, universe 16$' <<< "$output") == 2 ))
 }
 
 @test "Open MPI: MPI_Comm_accept and MPI_Comm_connect between two steps" {

@@ -185,6 +185,34 @@ static void be_parent(char *self)
 		meet(text, 2);
 }
 
+static unsigned number_of(pmix_rank_t rank, const char *key)
+{
+	pmix_proc_t proc = client_proc(rank);
+	pmix_value_t *value = NULL;
+	uint64_t n = 0;
+
+	client_check(PMIx_Get(&proc, key, NULL, 0, &value), "PMIx_Get of %s",
+		     key);
+	if (!value_number(value, &n))
+		client_wrong("%s is no number", key);
+	PMIX_VALUE_RELEASE(value);
+	return (unsigned)n;
+}
+
+/* Which of the spawned programs this is. */
+static void tell_application(void)
+{
+	uint32_t self = client_rank();
+
+	(void)printf("child: application %u of %u, rank %u after %u, "
+		     "universe %u\n",
+		     number_of(self, PMIX_APPNUM),
+		     number_of(PMIX_RANK_WILDCARD, PMIX_JOB_NUM_APPS),
+		     number_of(self, PMIX_APP_RANK),
+		     number_of(self, PMIX_APPLDR),
+		     number_of(PMIX_RANK_WILDCARD, PMIX_UNIV_SIZE));
+}
+
 static void be_child(void)
 {
 	pmix_proc_t job = client_proc(PMIX_RANK_WILDCARD), parent;
@@ -207,6 +235,7 @@ static void be_child(void)
 		     getcwd(cwd, sizeof(cwd)),
 		     getenv("C_SPAWN") ? getenv("C_SPAWN") : "-",
 		     set ? set : "first program");
+	tell_application();
 	(void)fflush(stdout);
 	put_own(2);
 	meet(parent.nspace, 1);

@@ -163,6 +163,50 @@ static void what_slurm_does_not_say_of_this_component_is_refused(void **state)
 	}
 }
 
+static int read_programs(case_t *c, const char *value, apps_t *programs)
+{
+	int n = snprintf(c->env, sizeof(c->env), "SLURM_PSEC_PROGRAMS=%s",
+			 value);
+
+	free(c->apps.list);
+	c->conf.env_len = (size_t)n + 1;
+	assert_int_equal(apps_read(&c->apps, &c->conf, &c->err), 0);
+	return apps_programs(programs, &c->apps, &c->conf, &c->err);
+}
+
+static void programs_are_counted_by_their_tasks(void **state)
+{
+	case_t *c = *state;
+	apps_t programs;
+
+	assert_int_equal(read_programs(c, "1,2", &programs), 0);
+	assert_int_equal(programs.n, 2);
+	assert_int_equal(programs.list[1].first, 1);
+	assert_int_equal(programs.list[1].size, 2);
+	assert_int_equal(apps_of_rank(&programs, 0), 0);
+	assert_int_equal(apps_of_rank(&programs, 2), 1);
+	/* Slurm has launched one. */
+	assert_int_equal(c->apps.n, 1);
+	free(programs.list);
+}
+
+static void programs_of_other_tasks_are_refused(void **state)
+{
+	static const char *const values[] = {
+		"",	"1", "1,3",  "1,1",	     "0,3",	     "1,2,",
+		"1,2 ", "x", "3,-1", "1,4294967298", "4294967295,4",
+	};
+	case_t *c = *state;
+	apps_t programs;
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		assert_int_equal(read_programs(c, values[i], &programs), -1);
+		assert_non_null(strstr(c->err.text,
+				       "does not describe the programs of 3"));
+		free(programs.list);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_case, close_case)
 
 int main(void)
@@ -174,6 +218,8 @@ int main(void)
 		TEST(the_only_component_of_a_step_keeps_its_leader),
 		TEST(words_that_are_none_are_refused),
 		TEST(what_slurm_does_not_say_of_this_component_is_refused),
+		TEST(programs_are_counted_by_their_tasks),
+		TEST(programs_of_other_tasks_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "config.h"
+#include "ctl.h"
 #include "spawn_request.h"
 
 /* One application with one directive of its own. */
@@ -179,8 +180,8 @@ static void several_programs_go_through_psec_spawn(void **state)
 	apps[1].cwd = cwd;
 	assert_int_equal(make(&lines, NULL, 0, apps, 2, &err), PMIX_SUCCESS);
 	assert_line(lines, "arg=--ntasks=5");
-	assert_true(has_text(lines, "arg=--\n"
-				    "arg=" PSEC_SPAWN "\n"
+	assert_line(lines, "env=" PSEC_ENV_PROGRAMS "=2,3");
+	assert_true(has_text(lines, "arg=" PSEC_SPAWN "\n"
 				    "arg=--run\n"
 				    "arg=2\narg=0\narg=2\narg=.\n"
 				    "arg=/bin/prog\narg=-x\n"
