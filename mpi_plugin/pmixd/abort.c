@@ -20,6 +20,8 @@
 
 #define SRUN_TIMEOUT_MS 2000
 
+static bool called; /* guarded by pmixd.lock */
+
 typedef struct {
 	progress_call_t call;
 	int status;
@@ -171,6 +173,11 @@ static void abort_work(void *arg)
 	pthread_mutex_unlock(&pmixd.lock);
 }
 
+bool abort_called(void)
+{
+	return called;
+}
+
 pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
 			   const char msg[], pmix_proc_t procs[], size_t nprocs,
 			   pmix_op_cbfunc_t cbfunc, void *cbdata)
@@ -184,6 +191,9 @@ pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
 		   pmixd.layout.apps.leader, pmixd.conf.step_id);
 	if (!a)
 		return PMIX_ERR_NOMEM;
+	pthread_mutex_lock(&pmixd.lock);
+	called = true;
+	pthread_mutex_unlock(&pmixd.lock);
 	/* They hear of it before the step ends, which takes a moment. */
 	ends_abort(proc, status);
 	a->status = status;

@@ -3,6 +3,8 @@
 #ifndef PMIXD_ABORT_H
 #define PMIXD_ABORT_H
 
+#include <stdbool.h>
+
 #include <pmix_server.h>
 
 #include "psec.h"
@@ -31,5 +33,8 @@ void slurm_ready(void);
  * slurm_kill_job_step(); a sentence is logged where Slurm refuses.
  */
 void abort_kill_step(int sig, uint16_t flags);
+
+/* Has a rank of this node called PMIx_Abort?  With pmixd.lock held. */
+bool abort_called(void);
 
 #endif

@@ -18,8 +18,10 @@
 
 #include <sodium.h>
 
+#include "assembly.h"
 #include "bytes.h"
 #include "deadline.h"
+#include "ends.h"
 #include "fence.h"
 #include "log.h"
 #include "nspaces.h"
@@ -27,9 +29,9 @@
 #include "pmixd.h"
 #include "progress.h"
 
-#define SIG_LEN	  16
-#define STEPS_MAX 1024 /* in one operation */
-#define EARLY_MS  100  /* ahead of libpmix's own timer */
+#define SIG_LEN	  ASSEMBLY_SIG_LEN
+#define STEPS_MAX ASSEMBLY_STEPS_MAX
+#define EARLY_MS  100 /* ahead of libpmix's own timer */
 #define HEAD_LEN  (16 + SIG_LEN + 4)
 
 /* Messages: u32 kind, op, status; u32 number of the step's members (JOIN);
@@ -70,6 +72,7 @@ typedef struct member {
 	void *cbdata;
 	deadline_t timeout;
 	bool over;	/* not in the list any more */
+	bool *locals;	/* of a connect: the local tasks that take part */
 	uint32_t needs; /* namespaces that are not known yet */
 	pmix_status_t status;
 	char *data;
@@ -172,6 +175,7 @@ static void answer(progress_call_t *call)
 	else
 		m->modexfn(m->status, m->data, m->len, m->cbdata, free,
 			   m->data);
+	free(m->locals);
 	free(m);
 }
 
@@ -210,10 +214,19 @@ static void member_learn(member_t *m)
 	/* Counted before the first can come back. */
 	uint32_t n = name->nsteps;
 
+	assembly_connected(name->sig, name->steps, n, m->locals);
+	m->locals = NULL;
 	m->needs = n + 1;
 	for (uint32_t i = 0; i < n; i++)
 		nspaces_need(name->steps[i], member_known, m);
 	member_known(m, true);
+}
+
+/* Who has said that he leaves is not missed, also where others do not come. */
+static void member_part(member_t *m)
+{
+	assembly_disconnected(m->name.sig);
+	member_answer(m, m->status);
 }
 
 static void member_end(member_t *m, pmix_status_t status, const void *data,
@@ -233,6 +246,8 @@ static void member_end(member_t *m, pmix_status_t status, const void *data,
 	deadline_clear(&m->timeout);
 	if (m->name.op == OP_CONNECT && m->status == PMIX_SUCCESS)
 		member_learn(m);
+	else if (m->name.op == OP_DISCONNECT)
+		member_part(m);
 	else
 		member_answer(m, m->status);
 }
@@ -492,6 +507,8 @@ static void lost(void *arg, uint32_t step, bool orderly, const char *why)
 	member_t *m = members;
 	gather_t *g = gathers;
 
+	if (!orderly && step != PEERS_ALL)
+		ends_connected_lost(step);
 	while (g) {
 		gather_t *next = g->next;
 
@@ -649,12 +666,14 @@ static pmix_status_t join(member_t *m, const pmix_proc_t procs[], size_t nprocs,
 	if (rc == PMIX_SUCCESS)
 		rc = read_info(info, ninfo, &timeout_s, &joined);
 	if (rc != PMIX_SUCCESS) {
+		free(m->locals);
 		free(m);
 		return rc;
 	}
 	pthread_mutex_lock(&pmixd.lock);
 	if (send_msg((peers_addr_t){ pmixd.conf.step_id, 0 }, KIND_JOIN,
 		     &m->name, count, joined, data, len) != 0) {
+		free(m->locals);
 		free(m);
 		rc = PMIX_ERR_UNREACH;
 	} else {
@@ -670,6 +689,20 @@ static pmix_status_t join(member_t *m, const pmix_proc_t procs[], size_t nprocs,
 	return rc;
 }
 
+/* The local tasks among PROCS; NULL without memory. */
+static bool *find_locals(const pmix_proc_t procs[], size_t nprocs)
+{
+	bool *locals = calloc((size_t)pmixd.conf.nlocal + 1, sizeof(bool));
+
+	for (size_t i = 0; locals && i < nprocs; i++)
+		for (uint32_t t = 0; t < pmixd.conf.nlocal; t++)
+			if (PMIX_CHECK_NSPACE(procs[i].nspace, pmixd.nspace) &&
+			    (procs[i].rank == PMIX_RANK_WILDCARD ||
+			     procs[i].rank == pmixd.conf.ranks[t]))
+				locals[t] = true;
+	return locals;
+}
+
 static pmix_status_t op_upcall(uint32_t op, const pmix_proc_t procs[],
 			       size_t nprocs, const pmix_info_t info[],
 			       size_t ninfo, pmix_op_cbfunc_t cbfunc,
@@ -683,6 +716,10 @@ static pmix_status_t op_upcall(uint32_t op, const pmix_proc_t procs[],
 	m->opfn = cbfunc;
 	m->cbdata = cbdata;
 	rc = make_name(&m->name, op, procs, nprocs);
+	if (rc == PMIX_SUCCESS && op == OP_CONNECT) {
+		m->locals = find_locals(procs, nprocs);
+		rc = m->locals ? PMIX_SUCCESS : PMIX_ERR_NOMEM;
+	}
 	if (rc != PMIX_SUCCESS) {
 		free(m);
 		return rc;

@@ -27,6 +27,26 @@ size_t ends_codes(const task_t *task, pmix_status_t codes[ENDS_CODES_MAX]);
 /* The local task LOCAL has ended, and tasklist.h knows how.  Main thread. */
 void ends_task_ended(uint32_t local);
 
+/*
+ * PROC, a rank of this node, is in PMIx_Finalize: where PMIx_Connect has joined
+ * it with other steps and it has not disconnected, that is the last of these,
+ * here and there.  libpmix's thread.
+ */
+void ends_finalized(const pmix_proc_t *proc);
+
+/*
+ * The step STEP, which a rank of this node has spawned, has ended, and its srun
+ * with EXIT_CODE: PMIX_EVENT_JOB_END.  Any thread, without the lock.
+ */
+void ends_job(uint32_t step, int exit_code);
+
+/*
+ * Likewise a STEP that processes of this node are connected with has failed, as
+ * far as can be seen from here: PMIX_ERR_JOB_TERM_WO_SYNC, for this node.  With
+ * the lock held.
+ */
+void ends_connected_lost(uint32_t step);
+
 /* PROC, a rank of this node, has called PMIx_Abort.  libpmix's thread. */
 void ends_abort(const pmix_proc_t *proc, int status);
 

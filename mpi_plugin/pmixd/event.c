@@ -9,7 +9,9 @@
 #include "event_msg.h"
 #include "link.h"
 #include "log.h"
+#include "nspaces.h"
 #include "packed.h"
+#include "peers.h"
 #include "pmixd.h"
 #include "progress.h"
 
@@ -123,6 +125,29 @@ static void handle(void *arg, uint32_t from, const void *msg, size_t len)
 	tell_here(&m);
 }
 
+/* Of another step; this is the head. */
+static void handle_far(void *arg, peers_addr_t from, const void *msg,
+		       size_t len)
+{
+	const char *why;
+	event_msg_t m;
+	uint32_t step;
+
+	if (event_msg_decode(&m, msg, len, &why) != 0 ||
+	    !nspaces_step(m.nspace, &step) || step != from.step) {
+		plog_info("an event of step %u is malformed", from.step);
+		return;
+	}
+	m.root = pmixd.conf.node;
+	pass_on(&m);
+	tell_here(&m);
+}
+
+void event_init_far(void)
+{
+	peers_register(PEERS_EVENT, handle_far, NULL);
+}
+
 void event_init(void)
 {
 	links_register(pmixd.links, LINK_EVENT, handle, NULL);
@@ -130,37 +155,52 @@ void event_init(void)
 
 /* -- from this node ------------------------------------------------------- */
 
+/*
+ * The event with its infos packed, to be sent with the lock held.  Release
+ * BYTES, also after an error.
+ */
+static pmix_status_t make_msg(event_msg_t *m, pmix_status_t code,
+			      const pmix_proc_t *source,
+			      pmix_data_range_t range, const pmix_info_t *info,
+			      size_t ninfo, pmix_byte_object_t *bytes)
+{
+	pmix_status_t rc = PMIX_SUCCESS;
+
+	*m = (event_msg_t){ .root = pmixd.conf.node,
+			    .code = code,
+			    .range = range,
+			    .rank = source->rank,
+			    .ninfos = (uint32_t)ninfo };
+	PMIX_BYTE_OBJECT_CONSTRUCT(bytes);
+	if (ninfo > EVENT_INFOS_MAX)
+		return PMIX_ERR_BAD_PARAM;
+	if (ninfo)
+		rc = packed_make(info, (int32_t)ninfo, PMIX_INFO, bytes);
+	memcpy(m->nspace, source->nspace,
+	       strnlen(source->nspace, EVENT_NSPACE_MAX));
+	m->infos = (const uint8_t *)bytes->bytes;
+	m->len = bytes->size;
+	return rc;
+}
+
 /* To all other nodes, and where HERE to this one.  Without the lock. */
 static pmix_status_t spread(pmix_status_t code, const pmix_proc_t *source,
 			    pmix_data_range_t range, const pmix_info_t *info,
 			    size_t ninfo, bool here)
 {
-	event_msg_t m = { .root = pmixd.conf.node,
-			  .code = code,
-			  .range = range,
-			  .rank = source->rank,
-			  .ninfos = (uint32_t)ninfo };
-	pmix_status_t rc = PMIX_SUCCESS;
 	pmix_byte_object_t bytes;
+	event_msg_t m;
+	pmix_status_t rc =
+		make_msg(&m, code, source, range, info, ninfo, &bytes);
 
-	if (ninfo > EVENT_INFOS_MAX)
-		return PMIX_ERR_BAD_PARAM;
-	PMIX_BYTE_OBJECT_CONSTRUCT(&bytes);
-	if (ninfo)
-		rc = packed_make(info, (int32_t)ninfo, PMIX_INFO, &bytes);
-	if (rc != PMIX_SUCCESS)
-		return rc;
-	memcpy(m.nspace, source->nspace,
-	       strnlen(source->nspace, EVENT_NSPACE_MAX));
-	m.infos = (const uint8_t *)bytes.bytes;
-	m.len = bytes.size;
 	pthread_mutex_lock(&pmixd.lock);
-	pass_on(&m);
-	if (here)
+	if (rc == PMIX_SUCCESS)
+		pass_on(&m);
+	if (rc == PMIX_SUCCESS && here)
 		tell_here(&m);
 	pthread_mutex_unlock(&pmixd.lock);
 	PMIX_BYTE_OBJECT_DESTRUCT(&bytes);
-	return PMIX_SUCCESS;
+	return rc;
 }
 
 void event_raise(pmix_status_t code, const pmix_proc_t *source,
@@ -172,6 +212,39 @@ void event_raise(pmix_status_t code, const pmix_proc_t *source,
 	if (rc != PMIX_SUCCESS)
 		plog_info("an event (%s) cannot be told: %s",
 			  PMIx_Error_string(code), PMIx_Error_string(rc));
+}
+
+void event_raise_here(pmix_status_t code, const pmix_proc_t *source,
+		      const pmix_data_array_t *info)
+{
+	pmix_byte_object_t bytes;
+	event_msg_t m;
+
+	if (make_msg(&m, code, source, PMIX_RANGE_SESSION, info->array,
+		     info->size, &bytes) == PMIX_SUCCESS)
+		tell_here(&m);
+	PMIX_BYTE_OBJECT_DESTRUCT(&bytes);
+}
+
+void event_raise_far(uint32_t step, pmix_status_t code,
+		     const pmix_proc_t *source, const pmix_data_array_t *info)
+{
+	uint8_t head[EVENT_HEAD_MAX];
+	struct iovec iov[2] = { { head, 0 } };
+	pmix_byte_object_t bytes;
+	event_msg_t m;
+	pmix_status_t rc = make_msg(&m, code, source, PMIX_RANGE_SESSION,
+				    info->array, info->size, &bytes);
+
+	if (rc == PMIX_SUCCESS) {
+		iov[0].iov_len = event_msg_head(&m, head);
+		iov[1] = (struct iovec){ (void *)(uintptr_t)m.infos, m.len };
+		pthread_mutex_lock(&pmixd.lock);
+		(void)peers_send((peers_addr_t){ step, 0 }, PEERS_EVENT, iov,
+				 2);
+		pthread_mutex_unlock(&pmixd.lock);
+	}
+	PMIX_BYTE_OBJECT_DESTRUCT(&bytes);
 }
 
 /* On the progress thread; libpmix has told this node's processes. */

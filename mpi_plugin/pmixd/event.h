@@ -11,8 +11,9 @@
 
 #include <pmix_server.h>
 
-/* With pmixd.lock held, when the links exist. */
+/* With pmixd.lock held, when the links exist; and after peers_init(). */
 void event_init(void);
+void event_init_far(void);
 
 /* Host upcall notify_event: an event of this node, for the others. */
 pmix_status_t event_notify_upcall(pmix_status_t code, const pmix_proc_t *source,
@@ -27,5 +28,16 @@ pmix_status_t event_notify_upcall(pmix_status_t code, const pmix_proc_t *source,
  */
 void event_raise(pmix_status_t code, const pmix_proc_t *source,
 		 pmix_data_range_t range, const pmix_data_array_t *info);
+
+/* Likewise for those of this node only, and with the lock held. */
+void event_raise_here(pmix_status_t code, const pmix_proc_t *source,
+		      const pmix_data_array_t *info);
+
+/*
+ * Likewise for the processes of another STEP of the job; SOURCE is of this
+ * step.  Where that step cannot be reached, nobody is told.  Without the lock.
+ */
+void event_raise_far(uint32_t step, pmix_status_t code,
+		     const pmix_proc_t *source, const pmix_data_array_t *info);
 
 #endif

@@ -11,6 +11,7 @@
 #include "credential.h"
 #include "deadline.h"
 #include "dmodex.h"
+#include "ends.h"
 #include "event.h"
 #include "group.h"
 #include "host.h"
@@ -72,7 +73,10 @@ static bool pending(void)
 
 static void goodbye(void)
 {
-	peers_goodbye();
+	/* To other steps an aborted one has failed, also if its ranks finalise
+	 * while it is killed. */
+	if (!abort_called())
+		peers_goodbye();
 	if (pmixd.links)
 		links_goodbye(pmixd.links);
 }
@@ -118,6 +122,7 @@ static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 			cbfunc(PMIX_SUCCESS, cbdata);
 		return PMIX_SUCCESS;
 	}
+	ends_finalized(proc);
 	pthread_mutex_lock(&pmixd.lock);
 	publish_net_ended(proc->rank);
 	tasklist_in_pmix(pmixd_local_of(proc), false);

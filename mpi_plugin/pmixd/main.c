@@ -58,6 +58,7 @@
 	32 /* about credentials, that any rank may have waiting                \
 	    */
 #define SERVERS_SUFFIX ".servers"
+#define DRAIN_MS       300
 #define END_LIMIT_S    2 /* for cleaning up; then the alarm ends us */
 
 pmixd_t pmixd = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -298,6 +299,7 @@ static int start_services(psec_error_t *err)
 	connect_init();
 	spawn_init();
 	dmodex_init_far();
+	event_init_far();
 	return 0;
 }
 
@@ -635,16 +637,33 @@ static bool serve_slurmstepd(void)
 	return false;
 }
 
+/* Other steps are to hear of the last task's end. */
+static void drain(void)
+{
+	bool pending = true;
+
+	for (int ms = 0; pending && ms < DRAIN_MS; ms++) {
+		pthread_mutex_lock(&pmixd.lock);
+		pending = peers_pending();
+		pthread_mutex_unlock(&pmixd.lock);
+		if (pending)
+			usleep(1000);
+	}
+}
+
 /* libpmix removes what it made; never mind how long that would take. */
 static void leave(void)
 {
 	alarm(END_LIMIT_S);
 	cred_note_end();
+	drain();
 	pthread_mutex_lock(&pmixd.lock);
 	step_key_wipe(pmixd.key);
 	if (pmixd.links)
 		links_goodbye(pmixd.links);
-	peers_goodbye();
+	/* A step that has failed says none to the others. */
+	if (!tasklist_any_failed() && !abort_called())
+		peers_goodbye();
 	unlink(PEERS_SOCKET);
 	pthread_mutex_unlock(&pmixd.lock);
 	if (pmixd.links)

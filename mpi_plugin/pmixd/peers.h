@@ -40,6 +40,7 @@ typedef enum {
 	PEERS_PUBLISH = 3, /* between heads only */
 	PEERS_DMODEX = 4,
 	PEERS_NSPACE = 5,
+	PEERS_EVENT = 6,
 	PEERS_SERVICE_MAX = 15
 } peers_service_t;
 

@@ -24,6 +24,7 @@
 #include "clock.h"
 #include "ctl.h"
 #include "deadline.h"
+#include "ends.h"
 #include "log.h"
 #include "nspaces.h"
 #include "peers.h"
@@ -222,6 +223,8 @@ static void *spawn_main(void *arg)
 {
 	uint8_t key[PSEC_KEY_LEN];
 	spawn_t *s = arg;
+	bool tell;
+	uint32_t step;
 	psec_error_t err = { PSEC_ERR_IO, "out of memory" };
 	int fd = abort_call_srun(SPAWN_INTRO, SPAWN_INTRO_LEN, key, &err);
 	bool ok = fd >= 0 && wire_init(&s->wire, key, WIRE_CLIENT) == 0;
@@ -245,9 +248,13 @@ static void *spawn_main(void *arg)
 	pthread_mutex_lock(&pmixd.lock);
 	s->fd = -1;
 	srun_ended(s, status);
+	tell = s->begun && !s->request.silent;
+	step = s->step;
 	s->over = true;
 	free_if_done(s);
 	pthread_mutex_unlock(&pmixd.lock);
+	if (tell)
+		ends_job(step, status);
 	if (fd >= 0)
 		close(fd);
 	return NULL;

@@ -23,6 +23,7 @@ typedef struct {
 	char *text; /* malloc()ed: the strings of a SPAWN_LAUNCH */
 	size_t len;
 	int timeout_s; /* until it must have begun; 0: not said */
+	bool silent;   /* nobody wants to hear of its end */
 } spawn_request_t;
 
 /*

@@ -45,6 +45,17 @@ void tasklist_in_pmix(uint32_t local, bool in_pmix)
 		task->in_pmix = in_pmix;
 }
 
+bool tasklist_any_failed(void)
+{
+	for (uint32_t i = 0; i < pmixd.conf.nlocal; i++) {
+		const task_t task = tasklist_get(i);
+
+		if (task.ended && (task.in_pmix || WIFSIGNALED(task.status)))
+			return true;
+	}
+	return false;
+}
+
 task_t tasklist_get(uint32_t local)
 {
 	const task_t *task = task_of(local);

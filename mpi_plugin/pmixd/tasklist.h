@@ -22,6 +22,9 @@ void tasklist_forked(uint32_t local, pid_t pid);
 void tasklist_exited(uint32_t local, int status);
 void tasklist_in_pmix(uint32_t local, bool in_pmix);
 
+/* Has a task died of a signal, or without PMIx_Finalize after PMIx_Init? */
+bool tasklist_any_failed(void);
+
 /* LOCAL is below pmixd.conf.nlocal. */
 task_t tasklist_get(uint32_t local);
 

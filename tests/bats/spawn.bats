@@ -97,6 +97,27 @@ together() {
     log_says n0 'cannot go on together: step 1'
 }
 
+# All but the one that leaves: four here, five there.
+@test "the others hear of a connected process that ends without a disconnect" {
+    run_psec together '-N4 -n4 bin/c-connect --leave exit' '--kill-on-bad-exit=0 -N2 -n6 bin/c-connect --leave exit'
+    (( status == 1 ))
+    (( $(grep -c '^step 0 rank [0-3] heard of it$' <<< "$output") == 4 ))
+    (( $(grep -c '^step 1 rank [1-5] heard of it$' <<< "$output") == 5 ))
+}
+
+@test "the others hear of a connected process that finalises without a disconnect" {
+    succeeds together '-w n1 -N1 -n2 bin/c-connect --leave finalize' '-w n2,n3 -N2 -n2 bin/c-connect --leave finalize'
+    (( $(grep -c ' heard of it$' <<< "$output") == 3 ))
+}
+
+# The aborted step is killed, the others are not.
+@test "the others hear of a connected step that is aborted" {
+    run_psec together '-w n1,n2 -N2 -n4 bin/c-connect --leave abort' '-w n0,n3 -N2 -n2 bin/c-connect --leave abort'
+    (( status == 1 ))
+    (( $(grep -c '^step 0 rank [0-3] heard of it$' <<< "$output") == 4 ))
+    says 'rank 0 on node n0 called PMIx_Abort with status 3'
+}
+
 # --- PMIx_Spawn --------------------------------------------------------------
 
 # spawner ARGUMENT...: a step of two tasks that spawns.
@@ -120,6 +141,13 @@ spawner() {
     (( $(grep -c 'second program$' <<< "$output") == 3 ))
     (( $(grep -c '^child: application 0 of 2, rank [01] after 0, universe 16$' <<< "$output") == 2 ))
     (( $(grep -c '^child: application 1 of 2, rank [012] after 2, universe 16$' <<< "$output") == 3 ))
+}
+
+@test "all ranks of the spawner hear of the end of the spawned step" {
+    succeeds spawner --procs 3 --await-end --exit 0
+    (( $(grep -c '^rank [01] heard of the end$' <<< "$output") == 2 ))
+    succeeds spawner --procs 2 --await-end --exit 7 --alone
+    (( $(grep -c '^rank [01] heard of the end$' <<< "$output") == 2 ))
 }
 
 @test "hosts, directory and placement as asked for" {

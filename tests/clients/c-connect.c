@@ -8,17 +8,21 @@
  */
 #include "client.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KEY	  "c-connect.global"
 #define SIZE	  300
 #define STEPS_MAX 16
+#define EXIT_CODE 3
 
 static const char *steps = "0,1";
 static long nap_ms = 300, timeout_s;
 static bool fails, get_first;
+static const char *leave;
 
 static const option_t options[] = {
 	{ "--steps", OPT_TEXT, &steps, "the steps' numbers, with commas" },
@@ -27,6 +31,9 @@ static const option_t options[] = {
 	{ "--fails", OPT_FLAG, &fails, "the connect must fail" },
 	{ "--get-first", OPT_FLAG, &get_first,
 	  "get the others' data without being connected" },
+	{ "--leave", OPT_TEXT, &leave,
+	  "rank 0 of the last step leaves by 'exit', 'finalize' or 'abort', "
+	  "without a disconnect, of which the others must hear" },
 	{ NULL, OPT_FLAG, NULL, NULL },
 };
 
@@ -149,12 +156,114 @@ static void connect_all(void)
 	client_check(rc, "PMIx_Connect");
 }
 
+/* -- a member that leaves ------------------------------------------------- */
+
+/* What the others hear of it. */
+enum { ENDED = 1, ABORTED = 2, STEP_ENDED = 4 };
+static const struct {
+	pmix_status_t code;
+	unsigned bit;
+} ends[] = {
+	{ PMIX_ERR_PROC_TERM_WO_SYNC, ENDED },
+	{ PMIX_ERR_PROC_REQUESTED_ABORT, ABORTED },
+	{ PMIX_ERR_JOB_TERM_WO_SYNC, STEP_ENDED },
+};
+#define ENDS (sizeof(ends) / sizeof(ends[0]))
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned ends; /* bits */
+	int exit_code; /* of the process */
+} heard = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	    .changed = PTHREAD_COND_INITIALIZER };
+
+/* An aborted rank also ends, in a while, with the rest of its step. */
+static unsigned wanted(void)
+{
+	return strcmp(leave, "abort") == 0 ? ABORTED | STEP_ENDED : ENDED;
+}
+
+static void take_end(unsigned bit, const pmix_info_t *info, size_t ninfo)
+{
+	const pmix_info_t *who =
+		info_find(info, ninfo, PMIX_EVENT_AFFECTED_PROC);
+	const pmix_info_t *status = info_find(info, ninfo, PMIX_EXIT_CODE);
+
+	/* Others, that have heard of it, end in their turn. */
+	if (!(bit & wanted()) || !who || who->value.type != PMIX_PROC ||
+	    strcmp(who->value.data.proc->nspace, procs[n - 1].nspace) != 0 ||
+	    who->value.data.proc->rank !=
+		    (bit == STEP_ENDED ? PMIX_RANK_WILDCARD : 0))
+		return;
+	heard.ends |= bit;
+	if (bit != STEP_ENDED)
+		heard.exit_code = status && status->value.type == PMIX_INT
+					  ? status->value.data.integer
+					  : -1;
+}
+
+static void on_end(size_t id, pmix_status_t code, const pmix_proc_t *source,
+		   pmix_info_t info[], size_t ninfo, pmix_info_t *results,
+		   size_t nresults, pmix_event_notification_cbfunc_fn_t cbfunc,
+		   void *cbdata)
+{
+	(void)pthread_mutex_lock(&heard.lock);
+	for (size_t i = 0; i < ENDS; i++)
+		if (ends[i].code == code)
+			take_end(ends[i].bit, info, ninfo);
+	(void)pthread_cond_broadcast(&heard.changed);
+	(void)pthread_mutex_unlock(&heard.lock);
+	if (cbfunc)
+		cbfunc(PMIX_EVENT_ACTION_COMPLETE, NULL, 0, NULL, NULL, cbdata);
+}
+
+static void listen_to_ends(void)
+{
+	pmix_status_t codes[ENDS];
+
+	for (size_t i = 0; i < ENDS; i++)
+		codes[i] = ends[i].code;
+	if (PMIx_Register_event_handler(codes, ENDS, NULL, 0, on_end, NULL,
+					NULL) < 0)
+		client_fail("the handler was refused");
+}
+
+static int do_leave(void)
+{
+	if (strcmp(leave, "exit") == 0)
+		_exit(EXIT_CODE);
+	if (strcmp(leave, "abort") == 0)
+		(void)PMIx_Abort(EXIT_CODE, "it leaves", NULL, 0);
+	return client_end();
+}
+
+/* --limit ends a wait that is too long. */
+static int hear_of_leaving(void)
+{
+	int exit_code = strcmp(leave, "finalize") == 0 ? 0 : EXIT_CODE;
+
+	client_doing("waiting for rank 0 of step %u to leave", numbers[n - 1]);
+	(void)pthread_mutex_lock(&heard.lock);
+	while (heard.ends != wanted())
+		(void)pthread_cond_wait(&heard.changed, &heard.lock);
+	if (heard.exit_code != exit_code)
+		client_wrong("it is said to have left with %d",
+			     heard.exit_code);
+	(void)printf("step %u rank %u heard of it\n", numbers[own],
+		     client_rank());
+	(void)pthread_mutex_unlock(&heard.lock);
+	return client_end();
+}
+
 int main(int argc, char **argv)
 {
 	client_options(argc, argv, options);
 	client_init();
 	read_steps();
 	put_own();
+	if (leave)
+		listen_to_ends();
 	if (get_first)
 		check_others();
 	connect_all();
@@ -162,6 +271,11 @@ int main(int argc, char **argv)
 		check_others();
 		client_check(PMIx_Fence(procs, n, NULL, 0), "PMIx_Fence");
 		fence_together();
+	}
+	if (!fails && leave)
+		return own == n - 1 && client_rank() == 0 ? do_leave()
+							  : hear_of_leaving();
+	if (!fails) {
 		client_doing("in PMIx_Disconnect");
 		client_check(PMIx_Disconnect(procs, n, NULL, 0),
 			     "PMIx_Disconnect");

@@ -5,6 +5,7 @@
  */
 #include "client.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #define SIZE 200
 
 static long nprocs = 4, second, exit_status, nap_ms;
-static bool child, fails, alone, required;
+static bool child, fails, alone, required, await_end;
 static const char *command, *hosts, *wdir, *mapby, *set;
 
 static const option_t options[] = {
@@ -31,9 +32,73 @@ static const option_t options[] = {
 	{ "--fails", OPT_FLAG, &fails, "the spawn must fail" },
 	{ "--alone", OPT_FLAG, &alone, "do not connect" },
 	{ "--sleep-ms", OPT_NUMBER, &nap_ms, "before the end" },
+	{ "--await-end", OPT_FLAG, &await_end,
+	  "until all ranks have heard of the step's end with --exit" },
 	{ "--exit", OPT_NUMBER, &exit_status, "the child's exit status" },
 	{ NULL, OPT_FLAG, NULL, NULL },
 };
+
+/* What libpmix's thread has heard of the spawned step. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool ended;
+	char nspace[PMIX_MAX_NSLEN + 1];
+	int exit_code;
+	pmix_status_t how;
+} heard = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	    .changed = PTHREAD_COND_INITIALIZER };
+
+static void on_job_end(size_t id, pmix_status_t code, const pmix_proc_t *source,
+		       pmix_info_t info[], size_t ninfo, pmix_info_t *results,
+		       size_t nresults,
+		       pmix_event_notification_cbfunc_fn_t cbfunc, void *cbdata)
+{
+	const pmix_info_t *status = info_find(info, ninfo, PMIX_EXIT_CODE);
+	const pmix_info_t *how = info_find(info, ninfo, PMIX_JOB_TERM_STATUS);
+
+	(void)pthread_mutex_lock(&heard.lock);
+	heard.ended = true;
+	(void)snprintf(heard.nspace, sizeof(heard.nspace), "%s",
+		       source->nspace);
+	heard.exit_code = status && status->value.type == PMIX_INT
+				  ? status->value.data.integer
+				  : -1;
+	heard.how = how && how->value.type == PMIX_STATUS
+			    ? how->value.data.status
+			    : PMIX_ERROR;
+	(void)pthread_cond_broadcast(&heard.changed);
+	(void)pthread_mutex_unlock(&heard.lock);
+	if (cbfunc)
+		cbfunc(PMIX_EVENT_ACTION_COMPLETE, NULL, 0, NULL, NULL, cbdata);
+}
+
+static void listen_to_end(void)
+{
+	pmix_status_t code = PMIX_EVENT_JOB_END;
+
+	if (PMIx_Register_event_handler(&code, 1, NULL, 0, on_job_end, NULL,
+					NULL) < 0)
+		client_fail("the handler was refused");
+}
+
+/* --limit ends a wait that is too long. */
+static void hear_of_end(const char *nspace)
+{
+	client_doing("waiting for the end of %s", nspace);
+	(void)pthread_mutex_lock(&heard.lock);
+	while (!heard.ended)
+		(void)pthread_cond_wait(&heard.changed, &heard.lock);
+	if (strcmp(heard.nspace, nspace) != 0 ||
+	    heard.exit_code != (int)exit_status ||
+	    heard.how !=
+		    (exit_status ? PMIX_ERR_JOB_NON_ZERO_TERM : PMIX_SUCCESS))
+		client_wrong("%s is said to have ended with %d, %s",
+			     heard.nspace, heard.exit_code,
+			     status_text(heard.how));
+	(void)printf("rank %u heard of the end\n", client_rank());
+	(void)pthread_mutex_unlock(&heard.lock);
+}
 
 static void put_own(uint32_t which)
 {
@@ -173,6 +238,8 @@ static void be_parent(char *self)
 	char text[SIZE] = "";
 
 	put_own(1);
+	if (await_end)
+		listen_to_end();
 	if (client_rank() == 0) {
 		spawn(self, nspace);
 		memcpy(text, nspace, strlen(nspace) + 1);
@@ -183,6 +250,8 @@ static void be_parent(char *self)
 	need_bytes(0, "c-spawn.nspace", NULL, text, sizeof(text));
 	if (!fails && !command)
 		meet(text, 2);
+	if (await_end)
+		hear_of_end(text);
 }
 
 static unsigned number_of(pmix_rank_t rank, const char *key)
