@@ -315,9 +315,26 @@ END
 @test "a node that Slurm does not give out is named, and --via looks all the same" {
     cluster_exec -- scontrol update nodename=n2 state=drain reason=test
     as_alice --json --no-trial
-    rows '.findings[] | select(.host == "n2") | "\(.check): \(.what)"' | grep -F 'node: Slurm does not give out this node: its state is drained'
+    (( status == 1 ))
+    [[ $(rows '.findings[] | "\(.level) \(.host) \(.check): \(.what)"') == \
+        'warning n2 node: it was not looked at: its state is drained' ]]
+    # The step is tried on the others.
+    as_alice --json
+    [[ $status -eq 1 && $(rows '"\(.trial) \(.checked | sort | join(" "))"') == 'true head n0 n1' ]]
+    via --json
+    [[ $status -eq 1 && $(rows '"\(.trial) \(.hosts)"') == 'true 4' ]]
     via --no-trial
     (( status == 0 ))
+    cluster_exec -- scontrol update nodename=n2 state=resume
+}
+
+@test "a node that there is not, and one whose slurmd is gone" {
+    run_psec cluster_exec --user psecalice -- "$check" --nodes n0,n7 --no-trial
+    (( status == 3 ))
+    says 'unknown: n7: node: slurmctld does not show a node of this name'
+    cluster_exec -- scontrol update nodename=n2 state=down reason=test
+    as_alice --json
+    finds node n2 'Slurm does not give out this node: its state is down'
     cluster_exec -- scontrol update nodename=n2 state=resume
 }
 
