@@ -3,6 +3,7 @@
 #
 # The examples of doc/examples that get and validate credentials: in C, C++ and
 # Python, in steps, jobs and accounts that differ, each with each other's.
+# And the command lines of README and guides whose output is shown there.
 
 # bats and common.bash set variables; what is in single quotes is for the
 # shells of tasks and nodes.
@@ -123,4 +124,51 @@ SCRIPT
     succeeds batch_as psecalice work/py.sbatch
     succeeds cat "$(cluster_dir)/shared/work/py.out"
     says "uid $alice (proven)"
+}
+
+# --- command lines of README and guides --------------------------------------
+
+# shown FILE: its commands after a dollar, each with what is shown under it, as
+# N.command and N.shown.
+shown() {
+    awk -v dir="$BATS_TEST_TMPDIR" '
+        /^ *\$ / {
+            n++
+            indent = index($0, "$")
+            print substr($0, indent + 2) > (dir "/" n ".command")
+            shown = dir "/" n ".shown"
+            printf "" > shown
+            next
+        }
+        /^ *$/ { shown = "" }
+        shown { print substr($0, indent) > shown }' "$@"
+}
+
+# Other numbers are as good, and nodes speak in no order.
+alike() {
+    sed -E 's/[0-9]+/N/g' | sort
+}
+
+@test "README and guides: a command with its output does what is shown" {
+    shown "$psec_repo/README.md" "$psec_repo"/doc/*.md
+    local file place sbin count=0
+    sbin=$(readlink -f -- "$PSEC_INSTALL")/sbin
+    for file in "$BATS_TEST_TMPDIR"/*.command; do
+        count=$(( count + 1 ))
+        place=()
+        # So it is shown.
+        if grep -q 'is munged running?' "${file%.command}.shown"; then
+            place=(--node n0)
+            munged_stop n0
+        fi
+        run_psec cluster_exec --user psecalice "${place[@]}" -- sh -c "PATH=$sbin:\$PATH; $(cat "$file")"
+        munged_start n0
+        [[ -n $output ]]
+        if [[ -s ${file%.command}.shown ]]; then
+            diff <(alike < "${file%.command}.shown") <(alike <<< "$output")
+        else
+            (( status == 0 ))
+        fi
+    done
+    (( count >= 5 ))
 }
