@@ -33,8 +33,9 @@ teardown() {
 job() {
     local bin
     bin=$(readlink -f -- "$PSEC_INSTALL")/bin
-    run_psec cluster_exec --user psecalice -- env "PATH=$bin:/usr/bin:/bin" SLURM_KILL_BAD_EXIT=1 OMPI_MCA_btl_vader_single_copy_mechanism=none \
-        timeout 60 sbatch --wait --chdir work --output job.out "work/$1" "${@:2}"
+    run_psec batch_as psecalice --chdir work --output job.out \
+        --export="ALL,PATH=$bin:/usr/bin:/bin,SLURM_KILL_BAD_EXIT=1,OMPI_MCA_btl_vader_single_copy_mechanism=none" \
+        "work/$1" "${@:2}"
     local ended=$status
     run_psec cat "$(cluster_dir)/shared/work/job.out"
     status=$ended
