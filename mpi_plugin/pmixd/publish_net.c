@@ -464,9 +464,11 @@ static void take_answer(const peers_addr_t *from, const publish_msg_t *m)
 /* PEER is gone: it answers no more, and wants no answer. */
 static void lose(const peers_addr_t *peer, pmix_status_t status)
 {
-	publish_ask_t *ask = LIST_FIRST(&self.asks);
+	publish_ask_t *ask;
 
+	/* Its own questions first: they are among ours. */
 	forget(peer, true, 0);
+	ask = LIST_FIRST(&self.asks);
 	while (ask) {
 		sub_t *sub = sub_of(ask, peer);
 
