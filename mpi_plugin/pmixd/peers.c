@@ -261,6 +261,14 @@ int peers_send(peers_addr_t to, peers_service_t service,
 /* Should what must be passed on not go on, its sender learns that. */
 static void say_unreachable(const head_t *h);
 
+/* A node speaks for itself; the head passes on what other steps say. */
+static bool may_say(uint32_t node, const head_t *h)
+{
+	if (h->from.step == pmixd.conf.step_id)
+		return h->from.node == node;
+	return node == 0 && h->service != 0 && h->to.step == pmixd.conf.step_id;
+}
+
 /* From a server of this step. */
 static void on_near(void *arg, uint32_t from, const void *data, size_t len)
 {
@@ -272,6 +280,10 @@ static void on_near(void *arg, uint32_t from, const void *data, size_t len)
 		return;
 	}
 	h = get_head(msg);
+	if (!may_say(from, &h)) {
+		links_drop(pmixd.links, from, "it sent a message of another's");
+		return;
+	}
 	if (h.to.step == pmixd.conf.step_id) {
 		deliver(msg, len);
 		return;
