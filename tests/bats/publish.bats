@@ -68,6 +68,30 @@ in_job() {
     says "late is 'here'"
 }
 
+@test "a step that is killed while it waits for a key does not harm the others" {
+    # Its question is the last that the home of the first step has got.
+    succeeds in_job -N2 '
+        srun --mpi=pmix --overlap -N1 -n1 -w n1 bin/c-publish --offer one --want two & a=$!
+        srun --mpi=pmix --overlap -N1 -n1 -w n1 bin/c-publish --want one || exit
+        srun --mpi=pmix --overlap -N1 -n1 -w n0 bin/c-publish --offer here --want never & b=$!
+        srun --mpi=pmix --overlap -N1 -n1 -w n0 bin/c-publish --want here || exit
+        sleep 0.5 # for the question to be there; all is well without it, too
+        kill $b; wait $b
+        srun --mpi=pmix --overlap -N1 -n1 -w n0 bin/c-publish --offer two --want one || exit
+        wait $a'
+    says "two is 'the value'"
+}
+
+@test "steps without our server, and steps that have ended, do not delay a lookup" {
+    succeeds in_job -N2 '
+        srun --mpi=none --overlap -N2 -n2 sleep 60 & none=$!
+        srun --mpi=pmix --overlap -N1 -n1 -w n1 bin/c-publish --offer gone
+        srun --mpi=pmix --overlap -N1 -n1 -w n0 bin/c-publish --want gone --refused || exit
+        srun --mpi=pmix --overlap -N1 -n1 -w n1 bin/c-publish --offer one --want two &
+        srun --mpi=pmix --overlap -N1 -n1 -w n0 bin/c-publish --offer two --want one || exit
+        kill $none; wait $!'
+}
+
 @test "steps on the same node, their tasks in an arbitrary order" {
     printf '%s\n' n1 n0 > "$(cluster_dir)/shared/hosts"
     succeeds in_job -N2 '
