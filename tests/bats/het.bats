@@ -174,6 +174,14 @@ ready() {
     succeeds in_plain_job 'srun --mpi=pmix -N1 -n2 bin/c-cred : -N2 -n4 bin/c-cred'
 }
 
+# What psec-pmixd relies on; the developer guide says why.
+@test "Slurm gives no two components one node" {
+    refuses cluster_exec --user psecalice -- timeout 20 salloc -Q -N1 -n4 srun --mpi=pmix -N1 -n1 true : -N1 -n1 true
+    says 'already allocated 1 nodes to previous components'
+    refuses cluster_exec --user psecalice -- timeout 20 salloc -w n0 -n1 : -w n0 -n1 true
+    says 'Invalid node name specified'
+}
+
 # --- ends --------------------------------------------------------------------
 
 @test "an abort ends all components with its status" {
