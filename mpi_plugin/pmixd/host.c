@@ -15,6 +15,7 @@
 #include "event.h"
 #include "group.h"
 #include "host.h"
+#include "iof.h"
 #include "job_control.h"
 #include "log.h"
 #include "peers.h"
@@ -155,6 +156,7 @@ pmix_server_module_t host_module = {
 	.unpublish = unpublish_upcall,
 	.notify_event = event_notify_upcall,
 	.log = client_log_upcall,
+	.iof_pull = iof_pull_upcall,
 	.job_control = job_control_upcall,
 	.query = query_upcall,
 	.group = group_upcall,

@@ -36,6 +36,7 @@
 #include "event.h"
 #include "host.h"
 #include "infolist.h"
+#include "iof.h"
 #include "job_control.h"
 #include "log.h"
 #include "notice.h"
@@ -525,6 +526,9 @@ static int start_pmix(psec_error_t *err)
 	infolist_rank(&info, PMIX_SERVER_RANK, pmixd.conf.node);
 	if (pmixd.conf.share_topology)
 		infolist_bool(&info, PMIX_SERVER_SHARE_TOPOLOGY, true);
+	/* Else libpmix writes the tasks' output, which is for tools, to our
+	 * own, which it has not opened: 4.2 crashes. */
+	infolist_bool(&info, PMIX_IOF_LOCAL_OUTPUT, false);
 	tool_options(&info, pmixd.conf.dir);
 	rc = infolist_take(&info, &array);
 	if (rc == PMIX_SUCCESS) {
@@ -665,6 +669,7 @@ static void leave(void)
 	if (!tasklist_any_failed() && !abort_called())
 		peers_goodbye();
 	unlink(PEERS_SOCKET);
+	iof_end();
 	pthread_mutex_unlock(&pmixd.lock);
 	if (pmixd.links)
 		unlink(WIRE_SOCKET);

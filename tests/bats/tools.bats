@@ -133,16 +133,34 @@ SCRIPT
     done
 }
 
-@test "streams are slurmstepd's: tools are told so, and sattach gets them" {
-    step_begin -N2 --ntasks-per-node=1 sh -c 'while :; do echo "rank $SLURM_PROCID"; sleep 0.2; done'
+# Through sattach, which psec-pmixd runs; output from before comes, too.
+@test "a tool gets the tasks' output, and does no harm when it dies" {
+    step_begin -N2 --ntasks-per-node=2 sh -c 'echo "early $SLURM_PROCID"
+        until test -e more; do sleep 0.1; done
+        echo "late $SLURM_PROCID"; echo "error $SLURM_PROCID" >&2
+        until test -e go; do sleep 0.1; done
+        printf "no end"'
     step_runs sh
     job=$(cluster_exec -- squeue -h -u psecalice -o %A)
-    succeeds tool n0 bin/c-tool --uri "file:/run/psec/$job.0/pmix.uri" --nspace "slurm.pmix.$job.0" --streams
-    # libpmix 4.2 writes it with a dash, 5.0 with its prefix.
-    [[ $output =~ iof\ (PMIX_ERR_)?NOT[-_]SUPPORTED ]]
-    run_psec cluster_exec --user psecalice -- timeout 3 sattach "$job.0"
-    says 'rank 0'
-    says 'rank 1'
+    local told=$BATS_TEST_TMPDIR/told rank
+    tool n0 bin/c-tool --uri "file:/run/psec/$job.0/pmix.uri" --nspace "slurm.pmix.$job.0" --streams --die --hold-ms 20000 > "$told" 2>&1 3>&- &
+    local pid=$!
+    wait_for 10 grep -q '^out of rank 3: early 3$' "$told"
+    : > "$(cluster_dir)/shared/more"
+    for rank in {0..3}; do
+        wait_for 10 grep -q "^out of rank $rank: early $rank\$" "$told"
+        wait_for 10 grep -q "^out of rank $rank: late $rank\$" "$told"
+        wait_for 10 grep -q "^err of rank $rank: error $rank\$" "$told"
+    done
+    # It dies while there is more to come.
+    cluster_exec --user psecalice -- scancel "$job.1"
+    wait "$pid" || :
+    : > "$(cluster_dir)/shared/go"
+    step_end
+    rm -f -- "$(cluster_dir)"/shared/{more,go}
+    (( status == 0 ))
+    (( $(grep -o 'no end' <<< "$output" | wc -l) == 4 ))
+    leaves_nothing
 }
 
 @test "pps of OpenPMIx's tools connects" {

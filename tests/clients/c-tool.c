@@ -7,7 +7,8 @@
  *   server NAMESPACE RANK  whom it is connected with
  *   counters N             values in the answer to the query psec.counters
  *   size N                 tasks of the namespace --nspace
- *   iof STATUS             what becomes of asking for the tasks' output
+ *   out of rank R: TEXT    with --streams: a line of a task's output, or of its
+ *   err of rank R: TEXT    error output
  *
  * Without --uri libpmix looks for a server: in the environment of a task, or
  * in the directory that PMIX_SYSTEM_TMPDIR names.
@@ -92,6 +93,13 @@ static void output(size_t id, pmix_iof_channel_t channel, pmix_proc_t *source,
 		   pmix_byte_object_t *payload, pmix_info_t info[],
 		   size_t ninfo)
 {
+	size_t len = payload->size;
+
+	while (len > 0 && payload->bytes[len - 1] == '\n')
+		len--;
+	printf("%s of rank %u: %.*s\n",
+	       channel == PMIX_FWD_STDERR_CHANNEL ? "err" : "out", source->rank,
+	       (int)len, payload->bytes);
 }
 
 static void ask_streams(void)
@@ -100,9 +108,11 @@ static void ask_streams(void)
 	pmix_proc_t all;
 
 	PMIX_LOAD_PROCID(&all, nspace, PMIX_RANK_WILDCARD);
-	rc = PMIx_IOF_pull(&all, 1, NULL, 0, PMIX_FWD_STDOUT_CHANNEL, output,
-			   NULL, NULL);
-	printf("iof %s\n", status_text(rc));
+	rc = PMIx_IOF_pull(&all, 1, NULL, 0,
+			   PMIX_FWD_STDOUT_CHANNEL | PMIX_FWD_STDERR_CHANNEL,
+			   output, NULL, NULL);
+	/* It returns the number of the registration. */
+	check(rc < 0 ? rc : PMIX_SUCCESS, "PMIx_IOF_pull");
 }
 
 int main(int argc, char **argv)
