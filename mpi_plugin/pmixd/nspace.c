@@ -100,6 +100,37 @@ int nspace_uri(const pmixd_t *d, char *uri, size_t size)
 	return uri[0] ? 0 : -1;
 }
 
+/*
+ * Take the modules shmem, shmem2, ... off the list of stores that tasks may
+ * use.
+ *
+ * Clients of libpmix 5.0 to 6.1 that read the server's data in shared memory do
+ * not learn their own application, and take themselves for one of the first
+ * (PMIX_APP_SIZE, PMIX_APPLDR, ...).  Those that are sent their data do learn
+ * it.
+ */
+static void drop_shared_store(char **env)
+{
+	static const char name[] = "PMIX_GDS_MODULE=";
+	char *from, *to, *next;
+
+	for (; env && *env; env++) {
+		if (strncmp(*env, name, sizeof(name) - 1) != 0)
+			continue;
+		to = from = *env + sizeof(name) - 1;
+		for (; *from; from = next) {
+			size_t size = strcspn(from, ",");
+
+			next = from + size + (from[size] == ',');
+			if (!strncmp(from, "shmem", strlen("shmem")))
+				continue;
+			memmove(to, from, (size_t)(next - from));
+			to += next - from;
+		}
+		*to = '\0';
+	}
+}
+
 int nspace_send_blocks(const pmixd_t *d, psec_error_t *err)
 {
 	pmix_proc_t proc;
@@ -111,6 +142,8 @@ int nspace_send_blocks(const pmixd_t *d, psec_error_t *err)
 
 		proc.rank = d->conf.ranks[i];
 		rc = PMIx_server_setup_fork(&proc, &env);
+		if (d->layout.apps.n > 1)
+			drop_shared_store(env);
 		if (rc == PMIX_SUCCESS)
 			control_send_block(i, env);
 		free_env(env);
