@@ -28,12 +28,13 @@ typedef struct waiter {
 	struct waiter *next;
 	nspaces_ready_fn fn;
 	void *arg;
+	bool early; /* does not wait for libpmix */
 } waiter_t;
 
 typedef struct foreign {
 	struct foreign *next;
 	uint32_t step;
-	bool ready;
+	bool told, registering, ready;
 	pmixd_t view; /* as its own server would see it; told, then constant */
 	pmix_data_array_t info; /* until libpmix has taken it */
 	waiter_t *waiters;
@@ -265,20 +266,45 @@ static pmix_status_t register_it(foreign_t *f)
 	return rc;
 }
 
+static void start(foreign_t *f)
+{
+	f->registering = true;
+	if (register_it(f) != PMIX_SUCCESS)
+		finish(f, false);
+}
+
+/* Those that do not wait for libpmix. */
+static void tell_early(foreign_t *f)
+{
+	waiter_t **p = &f->waiters, *w;
+
+	while ((w = *p)) {
+		if (!w->early) {
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		w->fn(w->arg, true);
+		free(w);
+	}
+}
+
 static void hear(uint32_t step, const uint8_t *msg, size_t len)
 {
 	foreign_t *f = find(step);
 	input_t in = { msg, len, false };
 
-	if (!f || f->ready || f->view.layout.ntasks)
+	if (!f || f->told)
 		return;
 	if (!take_layout(&in, &f->view.layout, &f->view.parent)) {
 		plog_error("step %u does not say where its tasks are", step);
 		finish(f, false);
 		return;
 	}
-	if (register_it(f) != PMIX_SUCCESS)
-		finish(f, false);
+	f->told = true;
+	tell_early(f);
+	if (f->waiters)
+		start(f);
 }
 
 static void handle(void *arg, peers_addr_t from, const void *msg, size_t len)
@@ -300,22 +326,22 @@ static void lost(void *arg, uint32_t step, bool orderly, const char *why)
 	while (f) {
 		foreign_t *next = f->next;
 
-		/* One that libpmix is about to take is there for good. */
-		if ((step == f->step || step == PEERS_ALL) &&
-		    !f->view.layout.ntasks)
+		/* One of which all is known is there for good. */
+		if ((step == f->step || step == PEERS_ALL) && !f->told)
 			finish(f, false);
 		f = next;
 	}
 }
 
-void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg)
+static void need(uint32_t step, nspaces_ready_fn fn, void *arg, bool early)
 {
 	foreign_t *f = find(step);
 	waiter_t *w;
 	uint8_t msg[4];
 	const struct iovec iov = { msg, sizeof(msg) };
 
-	if (step == pmixd.conf.step_id || (f && f->ready)) {
+	if (step == pmixd.conf.step_id ||
+	    (f && (f->ready || (early && f->told)))) {
 		fn(arg, true);
 		return;
 	}
@@ -341,8 +367,21 @@ void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg)
 	}
 	w->fn = fn;
 	w->arg = arg;
+	w->early = early;
 	w->next = f->waiters;
 	f->waiters = w;
+	if (f->told && !f->registering)
+		start(f);
+}
+
+void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg)
+{
+	need(step, fn, arg, false);
+}
+
+void nspaces_prepare(uint32_t step, nspaces_ready_fn fn, void *arg)
+{
+	need(step, fn, arg, true);
 }
 
 bool nspaces_node_of(uint32_t step, uint32_t rank, uint32_t *node)

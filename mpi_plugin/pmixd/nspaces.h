@@ -35,6 +35,12 @@ void nspaces_name(uint32_t step, pmix_nspace_t nspace);
 typedef void (*nspaces_ready_fn)(void *arg, bool ok);
 void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg);
 
+/*
+ * The same up to where libpmix would be told: nspaces_need() then does that at
+ * once.
+ */
+void nspaces_prepare(uint32_t step, nspaces_ready_fn fn, void *arg);
+
 /* The node of a rank of a step that is ready; false: there is none. */
 bool nspaces_node_of(uint32_t step, uint32_t rank, uint32_t *node);
 

@@ -54,7 +54,7 @@ typedef struct spawn {
 	void *cbdata;
 	deadline_t timeout;
 	bool up, begun; /* the new step has said so */
-	bool known;	/* its namespace, to libpmix */
+	bool known;	/* its namespace, here */
 	bool answered;	/* or is about to be */
 	bool waiting;	/* for the namespace */
 	bool over;	/* the thread is done with it */
@@ -94,7 +94,19 @@ static void free_if_done(spawn_t *s)
 	free(s);
 }
 
-/* On libpmix's thread. */
+static void registered(void *arg, bool ok)
+{
+}
+
+/*
+ * On libpmix's thread.
+ *
+ * What libpmix knows of the namespace by now goes to the rank with the answer,
+ * and to it alone: nothing that is given to the others, or to the spawned ones,
+ * says who shares a node with whom across steps.  Open MPI's processes must
+ * agree on that or hang.  So libpmix is told after the answer, and ahead of any
+ * question of the rank's.
+ */
 static void deliver(progress_call_t *call)
 {
 	spawn_t *s = (spawn_t *)call;
@@ -104,6 +116,8 @@ static void deliver(progress_call_t *call)
 		nspaces_name(s->step, nspace);
 	s->cbfunc(s->status, nspace, s->cbdata);
 	pthread_mutex_lock(&pmixd.lock);
+	if (s->status == PMIX_SUCCESS)
+		nspaces_need(s->step, registered, NULL);
 	s->told = true;
 	free_if_done(s);
 	pthread_mutex_unlock(&pmixd.lock);
@@ -163,7 +177,7 @@ static void take_word(uint32_t kind, uint32_t step, const char *id, size_t len)
 		s->step = step;
 		plog_verbose("PMIx_Spawn has started step %u.%u",
 			     pmixd.layout.apps.leader, step);
-		nspaces_need(step, known, s);
+		nspaces_prepare(step, known, s);
 	}
 }
 
