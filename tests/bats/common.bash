@@ -32,6 +32,7 @@ plain_statuses() {
         s/\bPMIX_ERR_NO_PERMISSIONS\b/NO-PERMISSIONS/g
         s/\bPMIX_ERR_UNREACH\b/UNREACHABLE/g
         s/\bPMIX_ERR_NOT_SUPPORTED\b/NOT-SUPPORTED/g
+        s/\bPMIX_ERR_JOB_FAILED_TO_LAUNCH\b/JOB FAILED TO LAUNCH/g
         s/\bPMIX_ERR_\(TIMEOUT\|INIT\)\b/\1/g' <<< "$output")
     mapfile -t lines <<< "$output"
 }

@@ -221,7 +221,8 @@ static void spawn(char *self, pmix_nspace_t nspace)
 	fill_app(&apps[1], self, second, argv2);
 	n = fill_job(info);
 	client_doing("in PMIx_Spawn");
-	rc = PMIx_Spawn(info, n, apps, second ? 2 : 1, nspace);
+	/* libpmix 5.0 takes an array without elements for an error. */
+	rc = PMIx_Spawn(n ? info : NULL, n, apps, second ? 2 : 1, nspace);
 	if (fails) {
 		(void)printf("spawn: %s\n", status_text(rc));
 		if (rc == PMIX_SUCCESS)
