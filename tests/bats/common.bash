@@ -338,6 +338,23 @@ log_says() {
     }
 }
 
+# --- sources of packages -----------------------------------------------------
+
+# source_there PACKAGE: has scripts/setup fetched this source package's programs?
+# source_or_skip PACKAGE: for tests that need them.  Skips only where the package
+# archive itself has lost the file.
+source_there() {
+    [[ -d ${PSEC_CACHE:-$psec_repo/.cache}/src/$1 ]]
+}
+
+source_or_skip() {
+    local missing=${PSEC_CACHE:-$psec_repo/.cache}/src/$1.missing
+    ! source_there "$1" || return 0
+    [[ ! -s $missing ]] || skip "$(cat "$missing")"
+    echo "the programs of the source package $1 are not there: run scripts/setup"
+    return 1
+}
+
 # --- containers --------------------------------------------------------------
 
 # Where the distribution's libraries are, libmunge among them.

@@ -13,18 +13,22 @@ sources=${PSEC_CACHE:-$psec_repo/.cache}/src
 
 setup_file() {
     own_cluster
-    local bin program flags
+    local bin program flags cxx
     bin=$(cluster_dir)/shared/bin
     for program in hello_c ring_c connectivity_c; do
         mpicc -o "$bin/$program" "$sources/openmpi/examples/$program.c"
     done
     for program in hello ring; do
-        mpicxx -o "$bin/${program}_cxx" "$sources/openmpi/examples/${program}_cxx.cc"
+        cxx=$sources/openmpi/examples/${program}_cxx.cc
+        # Open MPI 5 has no C++ of its own: there programs use C's functions.
+        [[ -e $cxx ]] || cxx=$sources/openmpi/examples/${program}_c.c
+        mpicxx -o "$bin/${program}_cxx" -x c++ "$cxx"
         mpifort -o "$bin/${program}_mpifh" "$sources/openmpi/examples/${program}_mpifh.f"
         for flags in usempi usempif08; do
             mpifort -o "$bin/${program}_$flags" "$sources/openmpi/examples/${program}_$flags.f90"
         done
     done
+    source_there pmix || return 0
     read -ra flags < <(pkg-config --cflags --libs pmix)
     for program in client dmodex; do
         cc -I "$sources/pmix/examples" -o "$bin/pmix-$program" \
@@ -42,7 +46,7 @@ setup() {
 
 # Each test is one of our plugin, on all nodes that it used.
 teardown() {
-    log_says n0 'psec-pmixd: ready after'
+    [[ -n ${BATS_TEST_SKIPPED:-} ]] || log_says n0 'psec-pmixd: ready after'
     end_steps
 }
 
@@ -162,6 +166,7 @@ bench() {
 
 # The examples exit with 0 whatever they find.
 @test "OpenPMIx: client.c on one node" {
+    source_or_skip pmix
     succeeds step -N1 -n2 bin/pmix-client
     [[ ! $output =~ (failed|wrong|ERROR|NOT-) ]]
     (( $(count_of 'PMIx_Finalize successfully completed') == 2 ))
@@ -169,6 +174,7 @@ bench() {
 }
 
 @test "OpenPMIx: client.c on four nodes" {
+    source_or_skip pmix
     succeeds step -N4 --ntasks-per-node=2 bin/pmix-client
     [[ ! $output =~ (failed|wrong|ERROR|NOT-) ]]
     (( $(count_of 'PMIx_Finalize successfully completed') == 8 ))
@@ -177,6 +183,7 @@ bench() {
 }
 
 @test "OpenPMIx: dmodex.c on one node" {
+    source_or_skip pmix
     succeeds step -N1 -n2 bin/pmix-dmodex
     [[ ! $output =~ (failed|wrong|ERROR|NOT-) ]]
     says 'rank 0: Running. World size 2'
@@ -184,6 +191,7 @@ bench() {
 }
 
 @test "OpenPMIx: dmodex.c on four nodes" {
+    source_or_skip pmix
     succeeds step -N4 --ntasks-per-node=2 bin/pmix-dmodex
     [[ ! $output =~ (failed|wrong|ERROR|NOT-) ]]
     says 'rank 0: Running. World size 8'
