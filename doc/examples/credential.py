@@ -12,6 +12,7 @@ validate_credential() passes on the first eight bytes of a credential only
 (seen with 4.2.2), so "check" asks the command psec(1), which asks this step's
 PMIx server; in a process of its own, since a rank can be in PMIx once only.
 """
+import glob
 import json
 import os
 import subprocess
@@ -19,12 +20,19 @@ import sys
 import warnings
 
 
-def get(path):
-    """Have this step's server make a credential, and keep it in PATH."""
+def binding():
+    """PMIx's module for Python."""
     # The binding uses a call that Python wants to do away with.
     warnings.simplefilter("ignore", DeprecationWarning)
+    # Debian 13 has it where Python does not look.
+    sys.path += glob.glob("/usr/lib/python3/dist-packages/pypmix-*.egg")
     import pmix
+    return pmix
 
+
+def get(path):
+    """Have this step's server make a credential, and keep it in PATH."""
+    pmix = binding()
     client = pmix.PMIxClient()
     status, _ = client.init([])
     if status != pmix.PMIX_SUCCESS:

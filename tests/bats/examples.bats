@@ -30,7 +30,7 @@ setup() {
     # Without PMIx's binding a Python program can still have one validated.
     makers=(credential_file credential_cxx)
     python=1
-    /usr/bin/python3 -W ignore -c 'import pmix' || python=0
+    [[ $(dpkg-query -W -f '${db:Status-Status}' python3-pmix) == installed ]] || python=0
     (( ! python )) || makers+=(credential.py)
     # A credential dies with its job: each user has one that lasts.
     local user
