@@ -5,8 +5,8 @@
  * With n nodes at positions 0..n-1 of the list, the node at position i holds
  * after k rounds the blocks of i, i+1, ..., i+2^k-1 (modulo n).  In round k it
  * sends its first min(2^k, n-2^k) blocks to i-2^k and receives as many from
- * i+2^k, which it appends.  So a block sits at its distance from i, and the
- * data are one growing buffer of which a beginning is sent.
+ * i+2^k, which it appends.  So a block sits at its distance from i, and what
+ * is sent is a beginning of the data.
  *
  * A node that waits has, as a rule, a partner that waits too, and so on to a
  * node that is lost or has not joined.  Rounds only grow along that chain, so
@@ -53,17 +53,23 @@ struct header {
 	uint32_t value; /* number of blocks, or node */
 	const uint8_t *body;
 	size_t body_len;
+	void *kept; /* memory that all this is in, or NULL: it is the links' */
 };
 
 /* A message that came before it could be used. */
 struct early {
 	TAILQ_ENTRY(early) next;
 	uint32_t from;
-	struct header header; /* of the bytes below */
-	size_t len;
-	uint8_t msg[];
+	struct header header; /* kept */
 };
 TAILQ_HEAD(earlies, early);
+
+/* Blocks as they came: they are copied once, when all are here. */
+struct piece {
+	void *memory;
+	const uint8_t *blocks; /* in it */
+	size_t len;
+};
 
 /* One collective that was joined and has not completed. */
 struct op {
@@ -77,10 +83,10 @@ struct op {
 	uint32_t rounds;
 	uint32_t nblocks; /* here already, in order of distance */
 	uint32_t *lens;	  /* of each block */
-	uint8_t *data;
-	size_t len;
-	struct early *ahead[ROUNDS_MAX]; /* messages of later rounds */
-	uint8_t *result;		 /* when all is here */
+	struct piece pieces[1 + ROUNDS_MAX]; /* own block; one a round */
+	size_t len;			     /* of them all */
+	struct early *ahead[ROUNDS_MAX];     /* messages of later rounds */
+	uint8_t *result;		     /* when all is here */
 	coll_done_fn done;
 	void *arg;
 };
@@ -242,10 +248,40 @@ static const char *decode_header(struct header *h, const void *msg, size_t len)
 	h->value = get_u32(p + 24);
 	h->body = p + HEADER_LEN;
 	h->body_len = len - HEADER_LEN;
+	h->kept = NULL;
 	if ((h->kind != KIND_DATA && h->kind != KIND_ABORT) ||
 	    (h->flags & ~FLAG_UNIFORM) || p[3] != 0)
 		return "a collective's message is of an unknown kind";
 	return NULL;
+}
+
+static size_t msg_len(const struct header *h)
+{
+	return HEADER_LEN + h->body_len;
+}
+
+/* Have a message from FROM stay when its handler returns.  -1: no memory. */
+static int keep(coll_t *coll, uint32_t from, struct header *h)
+{
+	uint8_t *msg;
+
+	if (h->kept)
+		return 0;
+	msg = links_keep(coll->links, from, h->body - HEADER_LEN, msg_len(h));
+	if (!msg)
+		return -1;
+	h->kept = msg;
+	h->id = msg + (h->id - (h->body - HEADER_LEN));
+	h->body = msg + HEADER_LEN;
+	return 0;
+}
+
+static void early_free(struct early *e)
+{
+	if (!e)
+		return;
+	free(e->header.kept);
+	free(e);
 }
 
 /* How many lengths of blocks it has, and the bytes that they take. */
@@ -282,10 +318,11 @@ static const char *check_blocks(const struct header *h, uint32_t count)
 static void op_free(struct op *op)
 {
 	for (uint32_t r = 0; r < ROUNDS_MAX; r++)
-		free(op->ahead[r]);
+		early_free(op->ahead[r]);
+	for (uint32_t i = 0; i <= ROUNDS_MAX; i++)
+		free(op->pieces[i].memory);
 	free(op->nodes);
 	free(op->lens);
-	free(op->data);
 	free(op->result);
 	free(op);
 }
@@ -312,22 +349,34 @@ static void give_up(coll_t *coll, struct op *op, coll_status_t status,
 }
 
 /* The data in the order of the node list.  NULL: no memory. */
-static uint8_t *in_order(struct op *op)
+static uint8_t *in_order(const struct op *op)
 {
-	uint8_t *data = op->data;
+	uint8_t *data = malloc(op->len), *to;
 	size_t behind = 0; /* bytes of the blocks from own position on */
+	const uint8_t *from;
+	size_t len;
 
-	if (op->pos == 0) {
-		op->data = NULL;
-		return data;
-	}
-	for (uint32_t i = 0; i < op->n - op->pos; i++)
-		behind += op->lens[i];
-	data = malloc(op->len);
 	if (!data)
 		return NULL;
-	memcpy(data, op->data + behind, op->len - behind);
-	memcpy(data + op->len - behind, op->data, behind);
+	for (uint32_t i = 0; i < op->n - op->pos; i++)
+		behind += op->lens[i];
+	to = data + op->len - behind;
+	for (uint32_t i = 0; i <= op->rounds; i++) {
+		from = op->pieces[i].blocks;
+		len = op->pieces[i].len;
+		if (len > (size_t)(data + op->len - to)) {
+			/* The rest of it are blocks from position 0 on. */
+			size_t first = (size_t)(data + op->len - to);
+
+			memcpy(to, from, first);
+			from += first;
+			len -= first;
+			to = data;
+		}
+		if (len > 0)
+			memcpy(to, from, len);
+		to += len;
+	}
 	return data;
 }
 
@@ -402,6 +451,24 @@ static bool is_uniform(const struct op *op, uint32_t count)
 	return true;
 }
 
+/* The first LEN bytes of the data.  Returns the number of pieces. */
+static int first_bytes(const struct op *op, size_t len,
+		       struct iovec iov[1 + ROUNDS_MAX])
+{
+	int n = 0;
+
+	for (uint32_t i = 0; len > 0; i++) {
+		const struct piece *p = &op->pieces[i];
+		size_t part = p->len < len ? p->len : len;
+
+		if (part > 0)
+			iov[n++] = (struct iovec){ (void *)(uintptr_t)p->blocks,
+						   part };
+		len -= part;
+	}
+	return n;
+}
+
 /* Send the message of the current round.  -1: OP has been given up. */
 static int send_round(coll_t *coll, struct op *op)
 {
@@ -411,7 +478,7 @@ static int send_round(coll_t *coll, struct op *op)
 	uint32_t lens = uniform ? 1 : count;
 	size_t head_len = HEADER_LEN + 4 * (size_t)lens, bytes = 0;
 	uint8_t *head = malloc(head_len);
-	struct iovec iov[2];
+	struct iovec iov[2 + ROUNDS_MAX];
 	int rc = -1;
 
 	if (!head)
@@ -422,8 +489,8 @@ static int send_round(coll_t *coll, struct op *op)
 	for (uint32_t i = 0; i < count; i++)
 		bytes += op->lens[i];
 	iov[0] = (struct iovec){ head, head_len };
-	iov[1] = (struct iovec){ op->data, bytes };
-	rc = links_send(coll->links, to, LINK_COLL, iov, bytes ? 2 : 1);
+	rc = links_send(coll->links, to, LINK_COLL, iov,
+			1 + first_bytes(op, bytes, iov + 1));
 out:
 	free(head);
 	if (rc == 0)
@@ -436,19 +503,17 @@ out:
 }
 
 /* Append the blocks of a message that was checked.  -1: no memory. */
-static int append(struct op *op, const struct header *h)
+static int append(coll_t *coll, struct op *op, uint32_t from, struct header *h)
 {
-	const uint8_t *blocks = h->body + lens_len(h);
 	size_t bytes = h->body_len - lens_len(h);
 	bool uniform = h->flags & FLAG_UNIFORM;
-	uint8_t *grown;
 
 	if (bytes > 0) {
-		grown = realloc(op->data, op->len + bytes);
-		if (!grown)
+		if (keep(coll, from, h))
 			return -1;
-		memcpy(grown + op->len, blocks, bytes);
-		op->data = grown;
+		op->pieces[1 + op->round] =
+			(struct piece){ h->kept, h->body + lens_len(h), bytes };
+		h->kept = NULL;
 		op->len += bytes;
 	}
 	for (uint32_t i = 0; i < h->value; i++)
@@ -458,9 +523,10 @@ static int append(struct op *op, const struct header *h)
 }
 
 /* The awaited message is here.  -1: OP has been given up. */
-static int end_round(coll_t *coll, struct op *op, const struct header *h)
+static int end_round(coll_t *coll, struct op *op, uint32_t from,
+		     struct header *h)
 {
-	if (append(op, h)) {
+	if (append(coll, op, from, h)) {
 		give_up(coll, op, COLL_NOMEM, UINT32_MAX);
 		return -1;
 	}
@@ -480,34 +546,32 @@ static void go_on(coll_t *coll, struct op *op)
 		if (!e)
 			return;
 		op->ahead[op->round] = NULL;
-		rc = end_round(coll, op, &e->header);
-		free(e);
+		rc = end_round(coll, op, e->from, &e->header);
+		early_free(e);
 		if (rc)
 			return;
 	}
 	complete(coll, op);
 }
 
-/* A copy of a message to keep.  NULL: no memory. */
-static struct early *early_new(uint32_t from, const struct header *h)
+/* Keep a message for later.  NULL: no memory. */
+static struct early *early_new(coll_t *coll, uint32_t from, struct header *h)
 {
-	size_t len = HEADER_LEN + h->body_len;
-	struct early *e = malloc(sizeof(*e) + len);
+	struct early *e = malloc(sizeof(*e));
 
-	if (!e)
+	if (!e || keep(coll, from, h)) {
+		free(e);
 		return NULL;
+	}
 	e->from = from;
-	e->len = len;
-	memcpy(e->msg, h->body - HEADER_LEN, len);
 	e->header = *h;
-	e->header.id = e->msg + (h->id - (h->body - HEADER_LEN));
-	e->header.body = e->msg + HEADER_LEN;
+	h->kept = NULL;
 	return e;
 }
 
 /* A round's blocks.  NULL, or why they are refused.  OP may be gone. */
 static const char *take_data(coll_t *coll, struct op *op, uint32_t from,
-			     const struct header *h)
+			     struct header *h)
 {
 	const char *why;
 
@@ -520,11 +584,11 @@ static const char *take_data(coll_t *coll, struct op *op, uint32_t from,
 	if (why)
 		return why;
 	if (h->round == op->round) {
-		if (end_round(coll, op, h) == 0)
+		if (end_round(coll, op, from, h) == 0)
 			go_on(coll, op);
 		return NULL;
 	}
-	op->ahead[h->round] = early_new(from, h);
+	op->ahead[h->round] = early_new(coll, from, h);
 	if (!op->ahead[h->round])
 		give_up(coll, op, COLL_NOMEM, UINT32_MAX);
 	return NULL;
@@ -532,7 +596,7 @@ static const char *take_data(coll_t *coll, struct op *op, uint32_t from,
 
 /* Likewise for any message of OP. */
 static const char *take(coll_t *coll, struct op *op, uint32_t from,
-			const struct header *h)
+			struct header *h)
 {
 	uint32_t nodes[COLL_PARTNERS_MAX];
 	size_t n = op_partners(op, nodes);
@@ -566,25 +630,24 @@ static void early_remove(coll_t *coll, struct early *e)
 {
 	TAILQ_REMOVE(&coll->earlies, e, next);
 	coll->nearlies--;
-	coll->early_bytes -= e->len;
+	coll->early_bytes -= msg_len(&e->header);
 }
 
 /* NULL, or why no more are kept. */
-static const char *early_keep(coll_t *coll, uint32_t from,
-			      const struct header *h)
+static const char *early_keep(coll_t *coll, uint32_t from, struct header *h)
 {
 	struct early *e;
 
 	if (coll->nearlies >= EARLY_MAX ||
-	    HEADER_LEN + h->body_len > EARLY_BYTES_MAX - coll->early_bytes)
+	    msg_len(h) > EARLY_BYTES_MAX - coll->early_bytes)
 		return "too many messages of collectives that this node has "
 		       "not joined";
-	e = early_new(from, h);
+	e = early_new(coll, from, h);
 	if (!e)
 		return "out of memory for a collective's message";
 	TAILQ_INSERT_TAIL(&coll->earlies, e, next);
 	coll->nearlies++;
-	coll->early_bytes += e->len;
+	coll->early_bytes += msg_len(&e->header);
 	return NULL;
 }
 
@@ -620,7 +683,7 @@ static void take_earlies(coll_t *coll, const uint8_t *id, uint32_t seq)
 		why = op ? take(coll, op, e->from, &e->header) : NULL;
 		if (why)
 			links_drop(coll->links, e->from, why);
-		free(e);
+		early_free(e);
 	}
 }
 
@@ -701,8 +764,8 @@ static struct op *op_new(const uint8_t *id, const uint32_t *nodes, uint32_t n,
 	op->rounds = rounds_of(n);
 	op->nodes = malloc(n * sizeof(*nodes));
 	op->lens = malloc(n * sizeof(*op->lens));
-	op->data = len ? malloc(len) : NULL;
-	if (!op->nodes || !op->lens || (len && !op->data)) {
+	op->pieces[0].memory = len ? malloc(len) : NULL;
+	if (!op->nodes || !op->lens || (len && !op->pieces[0].memory)) {
 		op_free(op);
 		return NULL;
 	}
@@ -710,7 +773,9 @@ static struct op *op_new(const uint8_t *id, const uint32_t *nodes, uint32_t n,
 	while (op->pos < n - 1 && nodes[op->pos] != self)
 		op->pos++;
 	if (len)
-		memcpy(op->data, data, len);
+		memcpy(op->pieces[0].memory, data, len);
+	op->pieces[0].blocks = op->pieces[0].memory;
+	op->pieces[0].len = len;
 	op->len = len;
 	op->lens[0] = (uint32_t)len;
 	op->nblocks = 1;
@@ -857,7 +922,7 @@ void coll_destroy(coll_t *coll)
 	}
 	for (e = TAILQ_FIRST(&coll->earlies); e; e = next) {
 		next = TAILQ_NEXT(e, next);
-		free(e);
+		early_free(e);
 	}
 	free_counters(coll);
 	free(coll);

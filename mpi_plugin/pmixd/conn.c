@@ -316,6 +316,11 @@ static int on_message(void *arg, uint8_t type, const void *msg, size_t len,
 	return 0;
 }
 
+void *conn_keep(conn_t *conn, const void *msg, size_t len)
+{
+	return reader_keep(&conn->reader, msg, len);
+}
+
 /* Returns -1 when CONN must be closed, with *WHY. */
 static int take_frames(conn_t *conn, const char **why)
 {

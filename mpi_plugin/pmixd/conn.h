@@ -92,6 +92,10 @@ void conn_send(conn_t *conn, uint8_t type, txq_cursor_t *c);
 /* Queue the messages of Q behind those that wait; leaves Q empty. */
 void conn_send_queue(conn_t *conn, txq_t *q);
 
+/* From message(): its LEN bytes, in memory that is the caller's; see
+ * links_keep(). */
+void *conn_keep(conn_t *conn, const void *msg, size_t len);
+
 /* Is something queued that the kernel has not taken yet? */
 bool conn_pending(const conn_t *conn);
 

@@ -909,6 +909,11 @@ bool links_is_set_up(const links_t *links, uint32_t node)
 	return node < links->top && links->peers[node].state != PEER_NONE;
 }
 
+void *links_keep(links_t *links, uint32_t from, const void *msg, size_t len)
+{
+	return conn_keep(links->peers[from].conn, msg, len);
+}
+
 void links_drop(links_t *links, uint32_t node, const char *why)
 {
 	struct peer *peer = peer_of(links, node);

@@ -106,6 +106,13 @@ void links_register(links_t *links, link_type_t type, link_handler_fn fn,
 		    void *arg);
 
 /*
+ * From a handler, with what it was called with: have the message for longer.
+ * Returns its LEN bytes in memory that is the caller's (free()); MSG must not
+ * be used any more.  A long message is not copied.  NULL: no memory.
+ */
+void *links_keep(links_t *links, uint32_t from, const void *msg, size_t len);
+
+/*
  * Node NODE will send and receive nothing any more.  ORDERLY: it said
  * good-bye; otherwise its link broke or could not be set up in time, and WHY
  * is a sentence for the log.  Called at most once per node and handler (where

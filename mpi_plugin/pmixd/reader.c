@@ -79,6 +79,20 @@ static int reserve(reader_t *r, size_t len, const char **why)
 	return 0;
 }
 
+void *reader_keep(reader_t *r, const void *msg, size_t len)
+{
+	void *copy = r->msg;
+
+	if (msg == copy) {
+		r->msg = NULL; /* end_message() will do the rest */
+		return copy;
+	}
+	copy = malloc(len);
+	if (copy)
+		memcpy(copy, msg, len);
+	return copy;
+}
+
 static void end_message(reader_t *r)
 {
 	free(r->msg);

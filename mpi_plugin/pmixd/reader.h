@@ -46,6 +46,13 @@ typedef int (*reader_fn)(void *arg, uint8_t type, const void *msg, size_t len,
 			 const char **why);
 
 /*
+ * From FN: the message it was called with, in memory that is the caller's
+ * (free()); MSG must not be used any more.  One of many frames is not copied.
+ * NULL: no memory.
+ */
+void *reader_keep(reader_t *r, const void *msg, size_t len);
+
+/*
  * Hand all complete messages to FN.  SCRATCH holds WIRE_PAYLOAD_MAX bytes,
  * aligned for any type; a message of one frame is decrypted into it.
  * 0, or -1: the connection must be dropped, *WHY says why.

@@ -52,6 +52,14 @@ void links_register(links_t *links, link_type_t type, link_handler_fn fn,
 	links->arg = arg;
 }
 
+void *links_keep(links_t *links, uint32_t from, const void *msg, size_t len)
+{
+	void *copy = malloc(len);
+
+	MUST(copy);
+	return memcpy(copy, msg, len);
+}
+
 void links_on_lost(links_t *links, link_lost_fn fn, void *arg)
 {
 	links->lost = fn;

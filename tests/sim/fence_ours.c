@@ -54,6 +54,13 @@ void links_register(links_t *links, link_type_t type, link_handler_fn fn,
 	links->arg = arg;
 }
 
+void *links_keep(links_t *links, uint32_t from, const void *msg, size_t len)
+{
+	void *copy = malloc(len);
+
+	return copy ? memcpy(copy, msg, len) : NULL;
+}
+
 /* Nobody is ever lost here, every link is up, and nothing is queued. */
 void links_on_lost(links_t *links, link_lost_fn fn, void *arg)
 {
@@ -77,7 +84,7 @@ void links_drop(links_t *links, uint32_t node, const char *why)
 	die();
 }
 
-/* The first piece is coll.c's header, the second one are contributions. */
+/* The first piece is coll.c's header, the others are contributions. */
 int links_send(links_t *links, uint32_t node, link_type_t type,
 	       const struct iovec *iov, int iovcnt)
 {
@@ -88,8 +95,8 @@ int links_send(links_t *links, uint32_t node, link_type_t type,
 
 	for (int i = 0; i < iovcnt; i++)
 		len += iov[i].iov_len;
-	if (iovcnt > 1)
-		bytes += (double)iov[1].iov_len * w->model->bytes;
+	for (int i = 1; i < iovcnt; i++)
+		bytes += (double)iov[i].iov_len * w->model->bytes;
 	m = malloc(sizeof(*m) + len);
 	if (!m)
 		die();

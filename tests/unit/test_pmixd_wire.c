@@ -21,6 +21,7 @@ typedef struct {
 	uint8_t type;
 	uint8_t *msg;
 	size_t len;
+	bool keeps; /* messages, by reader_keep() */
 } line_t;
 
 static const uint8_t key[WIRE_KEY_LEN] = "0123456789abcdef0123456789abcde";
@@ -227,6 +228,11 @@ static int got(void *arg, uint8_t type, const void *msg, size_t len,
 	line->type = type;
 	line->len = len;
 	free(line->msg);
+	if (line->keeps) {
+		line->msg = reader_keep(&line->reader, msg, len);
+		assert_non_null(line->msg);
+		return 0;
+	}
 	line->msg = malloc(len + 1);
 	assert_non_null(line->msg);
 	memcpy(line->msg, msg, len);
@@ -304,6 +310,44 @@ static void messages_of_any_size_arrive_whole(void **state)
 		assert_memory_equal(line->msg, msg, len);
 	}
 	free(msg);
+}
+
+/* A message of LEN bytes of FILL arrives. */
+static void send_filled(line_t *line, int fill, size_t len)
+{
+	uint8_t *msg = malloc(len);
+	struct iovec iov = { msg, len };
+	txq_cursor_t c;
+	txq_t q;
+
+	assert_non_null(msg);
+	memset(msg, fill, len);
+	txq_init(&q);
+	assert_true(txq_cursor(&c, &iov, 1, LINK_MSG_MAX));
+	assert_int_equal(txq_push(&q, 3, &c), 0);
+	send_queue(line, &q, SIZE_MAX);
+	assert_int_equal(line->len, len);
+	assert_memory_equal(line->msg, msg, len);
+	free(msg);
+}
+
+static void a_kept_message_outlives_those_behind_it(void **state)
+{
+	static const size_t lens[] = { 1, WIRE_PAYLOAD_MAX,
+				       3 * WIRE_PAYLOAD_MAX };
+	line_t *line = *state;
+	uint8_t *first;
+
+	line->keeps = true;
+	for (size_t i = 0; i < 3; i++) {
+		send_filled(line, 1, lens[i]);
+		first = line->msg;
+		line->msg = NULL;
+		send_filled(line, 2, lens[i]);
+		for (size_t k = 0; k < lens[i]; k++)
+			assert_int_equal(first[k], 1);
+		free(first);
+	}
 }
 
 static void a_message_is_sealed_directly_then_from_the_queue(void **state)
@@ -423,6 +467,7 @@ int main(void)
 		T(a_huge_length_is_refused_at_once),
 		T(unknown_flags_are_refused),
 		T(messages_of_any_size_arrive_whole),
+		T(a_kept_message_outlives_those_behind_it),
 		T(a_message_is_sealed_directly_then_from_the_queue),
 		T(a_message_over_the_limit_is_not_begun),
 		T(a_received_message_over_the_limit_is_refused),
