@@ -482,14 +482,15 @@ static int set_site_variables(void)
 /*
  * libpmix has hwloc look at the node, of which it needs the processors only.
  * hwloc's plugins look for graphics cards, too: by X11 at ten displays, which
- * takes longer than all else here, and by OpenCL.  Clients that get the
- * topology may want these.
+ * takes longer than all else here, and by OpenCL; and hwloc itself reads what
+ * PCI devices say of themselves.  Clients that get the topology may want these.
  */
 static int keep_hwloc_short(void)
 {
 	if (pmixd.conf.share_topology)
 		return 0;
-	return setenv("HWLOC_PLUGINS_PATH", "/nonexistent", 0);
+	return setenv("HWLOC_PLUGINS_PATH", "/nonexistent", 0) ||
+	       setenv("HWLOC_COMPONENTS", "-linuxio", 0);
 }
 
 /*
@@ -502,6 +503,7 @@ static int keep_hwloc_short(void)
 static int set_environment(psec_error_t *err)
 {
 	if (set_site_variables() == 0 && keep_hwloc_short() == 0 &&
+	    nspace_environment(&pmixd) == 0 &&
 	    setenv("PMIX_MCA_psec", pmixd.conf.mechs, 1) == 0 &&
 	    /* Its other ways to log lead to our own output. */
 	    setenv("PMIX_MCA_plog", "default", 0) == 0 &&

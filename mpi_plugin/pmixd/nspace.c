@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* nspace.c - see nspace.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -7,6 +8,27 @@
 #include "error.h"
 #include "jobinfo.h"
 #include "nspace.h"
+
+/*
+ * How large a file libpmix 4's shared memory makes for the index of a
+ * namespace, 24 bytes for a rank; where that is too small for another step's,
+ * it makes more files.  Without this it takes 4 MiB, which it allocates and
+ * fills with zeros at the start of each step, on each node.  Server and
+ * clients must have the same number.
+ */
+#define INDEX_VAR  "NS_META_SEG_SIZE"
+#define INDEX_MIN  65536
+#define INDEX_RANK 32
+
+int nspace_environment(const pmixd_t *d)
+{
+	size_t size = INDEX_RANK * ((size_t)d->layout.ntasks + 2);
+	char text[24];
+
+	snprintf(text, sizeof(text), "%zu",
+		 size > INDEX_MIN ? size : INDEX_MIN);
+	return setenv(INDEX_VAR, text, 0);
+}
 
 static int failed(psec_error_t *err, const char *what, pmix_status_t rc)
 {
@@ -131,6 +153,25 @@ static void drop_shared_store(char **env)
 	}
 }
 
+/* One more variable for a task.  -1: no memory. */
+static int add_index_size(char ***env)
+{
+	char **grown, *text;
+	size_t n = 0;
+
+	while (*env && (*env)[n])
+		n++;
+	grown = realloc(*env, (n + 2) * sizeof(*grown));
+	if (!grown)
+		return -1;
+	*env = grown;
+	if (asprintf(&text, INDEX_VAR "=%s", getenv(INDEX_VAR)) < 0)
+		return -1;
+	grown[n] = text;
+	grown[n + 1] = NULL;
+	return 0;
+}
+
 int nspace_send_blocks(const pmixd_t *d, psec_error_t *err)
 {
 	pmix_proc_t proc;
@@ -144,6 +185,8 @@ int nspace_send_blocks(const pmixd_t *d, psec_error_t *err)
 		rc = PMIx_server_setup_fork(&proc, &env);
 		if (d->layout.apps.n > 1)
 			drop_shared_store(env);
+		if (rc == PMIX_SUCCESS && add_index_size(&env) != 0)
+			rc = PMIX_ERR_NOMEM;
 		if (rc == PMIX_SUCCESS)
 			control_send_block(i, env);
 		free_env(env);

@@ -8,6 +8,10 @@
 
 #include "pmixd.h"
 
+/* Before libpmix starts and there are threads: its environment.  0, or -1: no
+ * memory. */
+int nspace_environment(const pmixd_t *d);
+
 /* Register everything; blocks.  0, or -1 with a sentence. */
 int nspace_register(const pmixd_t *d, psec_error_t *err);
 
