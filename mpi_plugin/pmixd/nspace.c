@@ -159,14 +159,16 @@ static int add_index_size(char ***env)
 	char **grown, *text;
 	size_t n = 0;
 
+	if (asprintf(&text, INDEX_VAR "=%s", getenv(INDEX_VAR)) < 0)
+		return -1;
 	while (*env && (*env)[n])
 		n++;
 	grown = realloc(*env, (n + 2) * sizeof(*grown));
-	if (!grown)
+	if (!grown) {
+		free(text);
 		return -1;
+	}
 	*env = grown;
-	if (asprintf(&text, INDEX_VAR "=%s", getenv(INDEX_VAR)) < 0)
-		return -1;
 	grown[n] = text;
 	grown[n + 1] = NULL;
 	return 0;
