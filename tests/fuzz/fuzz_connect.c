@@ -7,8 +7,8 @@
  * Input: first which node of its step this server is; then commands.  a: a rank
  * here takes part; m: a message made of plausible numbers; r: one of any bytes;
  * s: what this server has sent to itself arrives; t: the clock; l: a step is
- * lost; w: this server's way to the others is.  peers.h, nspaces.h, deadline.h
- * and libpmix's thread are doubles.
+ * lost; w: this server's way to the others is.  peers.h, nspaces.h, assembly.h,
+ * ends.h, deadline.h and libpmix's thread are doubles.
  *
  * Each call is answered exactly once, at the latest when all others are lost;
  * and what is sent on is well-formed.  The source is included, so that what it
@@ -107,6 +107,24 @@ void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg)
 	}
 	world.needs[world.nneeds].fn = fn;
 	world.needs[world.nneeds++].arg = arg;
+}
+
+void assembly_connected(const uint8_t sig[ASSEMBLY_SIG_LEN],
+			const uint32_t *steps, uint32_t n, bool *locals)
+{
+	MUST(locals && n > 0 && n <= STEPS);
+	for (uint32_t i = 0; i < n; i++)
+		MUST(steps[i] < STEPS);
+	free(locals);
+}
+
+void assembly_disconnected(const uint8_t sig[ASSEMBLY_SIG_LEN])
+{
+}
+
+void ends_connected_lost(uint32_t step)
+{
+	MUST(step < STEPS);
 }
 
 pmix_status_t fence_upcall(const pmix_proc_t procs[], size_t nprocs,

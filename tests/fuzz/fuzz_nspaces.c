@@ -111,12 +111,14 @@ static void ready(void *arg, bool ok)
 	(*(int *)arg)++;
 }
 
-static void need(feed_t *feed)
+static void wish(feed_t *feed)
 {
 	uint32_t step = feed_below(feed, STEPS);
+	bool early = feed_below(feed, 2);
 
 	if (world.nneeds < NEEDS_MAX)
-		nspaces_need(step, ready, &world.answers[world.nneeds++]);
+		(early ? nspaces_prepare : nspaces_need)(
+			step, ready, &world.answers[world.nneeds++]);
 }
 
 static void give(uint32_t step, uint32_t node, const uint8_t *msg, size_t len)
@@ -217,7 +219,7 @@ static void command(feed_t *feed)
 
 	switch (feed_u8(feed)) {
 	case 'n':
-		need(feed);
+		wish(feed);
 		break;
 	case 'm':
 		tell_us(feed);
@@ -277,7 +279,9 @@ static void close_world(void)
 	for (unsigned i = 0; i < world.nneeds; i++)
 		MUST(world.answers[i] == 1);
 	while (foreigns) {
-		MUST(foreigns->ready);
+		/* Known, or only to us where libpmix was not to be told. */
+		MUST(foreigns->ready ||
+		     (foreigns->told && !foreigns->registering));
 		finish(foreigns, false);
 	}
 }

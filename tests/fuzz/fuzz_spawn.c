@@ -70,11 +70,22 @@ void nspaces_name(uint32_t step, pmix_nspace_t nspace)
 	(void)snprintf(nspace, PMIX_MAX_NSLEN, "slurm.pmix.1.%u", step);
 }
 
+/* After the answer. */
 void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg)
+{
+	MUST(step < PEERS_STEPS_MAX);
+	fn(arg, true);
+}
+
+void nspaces_prepare(uint32_t step, nspaces_ready_fn fn, void *arg)
 {
 	MUST(world.nneeds < SPAWNS_MAX);
 	world.needs[world.nneeds].fn = fn;
 	world.needs[world.nneeds++].arg = arg;
+}
+
+void ends_job(uint32_t step, int exit_code)
+{
 }
 
 const char *stepconf_env(const stepconf_t *conf, const char *name)
