@@ -103,6 +103,15 @@ static void take_line(stream_t *s, const char *line, size_t len)
 	plog_info(SATTACH ": %.*s", (int)(len - ends), line);
 }
 
+/* Also of a line that does not end. */
+static void take_rest(stream_t *s)
+{
+	s->buf[s->len] = '\0';
+	if (s->len)
+		take_line(s, s->buf, s->len);
+	s->len = 0;
+}
+
 static void take_lines(stream_t *s)
 {
 	size_t at = 0;
@@ -120,11 +129,8 @@ static void take_lines(stream_t *s)
 	}
 	s->len -= at;
 	memmove(s->buf, s->buf + at, s->len);
-	if (s->len < LINE_MAX_LEN - 1)
-		return;
-	s->buf[s->len] = '\0';
-	take_line(s, s->buf, s->len);
-	s->len = 0;
+	if (s->len == LINE_MAX_LEN - 1)
+		take_rest(s);
 }
 
 static void reap(void)
@@ -150,6 +156,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		s->len += (size_t)n;
 		take_lines(s);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		take_rest(s);
 		event_free(s->readable);
 		s->readable = NULL;
 		close(s->fd);
@@ -241,6 +248,7 @@ static bool start(void)
 		{ -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 }
 	};
 	int error = 0;
+	bool heard;
 
 	for (int i = 0; i < PIPES && error == 0; i++)
 		if (pipe2(pipes[i], O_CLOEXEC) != 0)
@@ -256,11 +264,12 @@ static bool start(void)
 		return false;
 	}
 	self.input = keep(&pipes[INPUT][1]);
-	if (!listen_to(&self.out, keep(&pipes[OUTPUT][0])) ||
-	    !listen_to(&self.err, keep(&pipes[ERRORS][0])))
+	heard = listen_to(&self.out, keep(&pipes[OUTPUT][0])) &&
+		listen_to(&self.err, keep(&pipes[ERRORS][0]));
+	if (!heard)
 		iof_end();
 	close_all(pipes);
-	return true;
+	return heard;
 }
 
 void iof_end(void)
