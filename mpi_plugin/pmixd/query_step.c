@@ -39,6 +39,24 @@ static bool put_namespaces(infolist_t *l, const char *key,
 	return true;
 }
 
+/* An array for each namespace: its name and, where it has one, its command. */
+static bool put_namespace_info(infolist_t *l, const char *key,
+			       const pmix_query_t *query)
+{
+	infolist_t all, one;
+
+	if (is_of_others(query))
+		return false;
+	all = infolist_new();
+	one = infolist_new();
+	infolist_string(&one, PMIX_NSPACE, pmixd.nspace);
+	if (pmixd.conf.command && pmixd.layout.programs.n == 1)
+		infolist_string(&one, PMIX_CMD_LINE, pmixd.conf.command);
+	infolist_array(&all, PMIX_JOB_INFO_ARRAY, &one);
+	infolist_array(l, key, &all);
+	return true;
+}
+
 /* Who can ask of it is a part of it, and it runs. */
 static bool put_status(infolist_t *l, const char *key,
 		       const pmix_query_t *query)
@@ -238,6 +256,7 @@ static const struct {
 } table[] = {
 	{ PMIX_QUERY_SUPPORTED_KEYS, put_keys },
 	{ PMIX_QUERY_NAMESPACES, put_namespaces },
+	{ PMIX_QUERY_NAMESPACE_INFO, put_namespace_info },
 	{ PMIX_QUERY_JOB_STATUS, put_status },
 	{ PMIX_QUERY_PROC_TABLE, put_all },
 	{ PMIX_QUERY_LOCAL_PROC_TABLE, put_local },

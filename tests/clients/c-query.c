@@ -114,6 +114,29 @@ static void tables(const place_t *places)
 	PMIX_INFO_FREE(a, 1);
 }
 
+static void namespaces(void)
+{
+	pmix_info_t *a = need(PMIX_QUERY_NAMESPACE_INFO, PMIX_DATA_ARRAY);
+	const pmix_data_array_t *all = a->value.data.darray;
+	const pmix_info_t *one = all->array, *name = NULL, *command = NULL;
+
+	if (all->type != PMIX_INFO || all->size != 1 ||
+	    one->value.type != PMIX_DATA_ARRAY)
+		client_fail("information of %zu namespaces", all->size);
+	all = one->value.data.darray;
+	name = info_find(all->array, all->size, PMIX_NSPACE);
+	command = info_find(all->array, all->size, PMIX_CMD_LINE);
+	if (!name ||
+	    strcmp(name->value.data.string, client_proc(0).nspace) != 0)
+		client_wrong("another namespace is told of");
+	/* Components each have one of their own. */
+	if (psets ? command != NULL
+		  : !command || !strstr(command->value.data.string, "c-query"))
+		client_wrong("its command is '%s'",
+			     command ? command->value.data.string : "");
+	PMIX_INFO_FREE(a, 1);
+}
+
 static void memory(void)
 {
 	pmix_info_t *a = need(PMIX_QUERY_MEMORY_USAGE, PMIX_DATA_ARRAY);
@@ -171,6 +194,7 @@ int main(int argc, char **argv)
 	PMIX_INFO_FREE(a, 1);
 	must_refuse(PMIX_QUERY_JOB_STATUS, PMIX_NSPACE, "no.such.namespace");
 	must_refuse("c-query.nothing", NULL, NULL);
+	namespaces();
 	tables(places);
 	memory();
 	sets();
