@@ -99,14 +99,22 @@ static void registered(void *arg, bool ok)
 }
 
 /*
- * On libpmix's thread.
+ * What libpmix knows of the new namespace when it is answered goes to the rank
+ * with the answer, and to it alone: nothing that is given to the others, or to
+ * the spawned ones, says who shares a node with whom across steps.  Open MPI
+ * 5's processes must agree on that or hang.  So libpmix is told after the
+ * answer, and ahead of any question of the rank's.
  *
- * What libpmix knows of the namespace by now goes to the rank with the answer,
- * and to it alone: nothing that is given to the others, or to the spawned ones,
- * says who shares a node with whom across steps.  Open MPI's processes must
- * agree on that or hang.  So libpmix is told after the answer, and ahead of any
- * question of the rank's.
+ * With libpmix 4 the rank must get it so: its shared memory would not find what
+ * is asked of single new ranks later (PMIX_LOCAL_RANK, ...).
  */
+#if PMIX_VERSION_MAJOR >= 5
+#define nspaces_learn nspaces_prepare
+#else
+#define nspaces_learn nspaces_need
+#endif
+
+/* On libpmix's thread. */
 static void deliver(progress_call_t *call)
 {
 	spawn_t *s = (spawn_t *)call;
@@ -177,7 +185,7 @@ static void take_word(uint32_t kind, uint32_t step, const char *id, size_t len)
 		s->step = step;
 		plog_verbose("PMIx_Spawn has started step %u.%u",
 			     pmixd.layout.apps.leader, step);
-		nspaces_prepare(step, known, s);
+		nspaces_learn(step, known, s);
 	}
 }
 

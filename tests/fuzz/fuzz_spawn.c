@@ -70,15 +70,18 @@ void nspaces_name(uint32_t step, pmix_nspace_t nspace)
 	(void)snprintf(nspace, PMIX_MAX_NSLEN, "slurm.pmix.1.%u", step);
 }
 
-/* After the answer. */
+void nspaces_prepare(uint32_t step, nspaces_ready_fn fn, void *arg)
+{
+	nspaces_need(step, fn, arg);
+}
+
 void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg)
 {
 	MUST(step < PEERS_STEPS_MAX);
-	fn(arg, true);
-}
-
-void nspaces_prepare(uint32_t step, nspaces_ready_fn fn, void *arg)
-{
+	if (fn == registered) { /* after the answer */
+		fn(arg, true);
+		return;
+	}
 	MUST(world.nneeds < SPAWNS_MAX);
 	world.needs[world.nneeds].fn = fn;
 	world.needs[world.nneeds++].arg = arg;
