@@ -185,7 +185,7 @@ int nspace_send_blocks(const pmixd_t *d, psec_error_t *err)
 
 		proc.rank = d->conf.ranks[i];
 		rc = PMIx_server_setup_fork(&proc, &env);
-		if (d->layout.apps.n > 1)
+		if (d->layout.programs.n > 1)
 			drop_shared_store(env);
 		if (rc == PMIX_SUCCESS && add_index_size(&env) != 0)
 			rc = PMIX_ERR_NOMEM;
