@@ -336,10 +336,13 @@ is_idle() {
     run_psec cluster_exec --user psecalice -- "$check" --nodes n0,n7 --no-trial
     (( status == 3 ))
     says 'unknown: n7: node: slurmctld does not show a node of this name'
+    # So that it does not come back by itself.
+    "$psec_cluster" link n2 down
     cluster_exec -- scontrol update nodename=n2 state=down reason=test
     as_alice --json
     finds node n2 'Slurm does not give out this node: its state is down'
-    # slurmctld from 24.11 on refuses it where the node has come back by itself.
+    "$psec_cluster" link n2 up
+    # slurmctld of 24.11 refuses it where the node has come back by itself.
     cluster_exec -- scontrol update nodename=n2 state=resume || :
     wait_for 30 is_idle n2
 }
