@@ -154,8 +154,12 @@ static void line(feed_t *feed)
 
 static void check_variable(const char *name, bool of_ours)
 {
-	if (of_ours && !strncmp(name, PSEC_ENV_PARENT "=", 18))
-		return;
+	static const char *const ours[] = { PSEC_ENV_PARENT "=",
+					    PSEC_ENV_PROGRAMS "=" };
+
+	for (int i = 0; of_ours && i < 2; i++)
+		if (!strncmp(name, ours[i], strlen(ours[i])))
+			return;
 	MUST(*name && *name != '=');
 	MUST(strncmp(name, "SLURM_", 6) != 0);
 	MUST(strncmp(name, "PMIX_", 5) != 0 || !strncmp(name, "PMIX_MCA_", 9));

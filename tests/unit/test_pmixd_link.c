@@ -509,13 +509,16 @@ static void a_node_that_was_lost_comes_back(void **state)
 	mesh_start_all(m);
 	assert_true(try_node(m, 0, 1));
 	assert_true(mesh_await_settled(m, 0, 1, 1));
+	/* It is up there, too: who does not know so says no good-bye. */
+	assert_int_equal(mesh_send(m, 1, 0, "up", 2), 0);
+	assert_got(m, 0, 0, 1, "up");
 	mesh_stop(m, 1);
 	assert_int_equal(mesh_await_lost(m, 0, 1).orderly, 1);
 	assert_int_equal(mesh_send(m, 0, 1, "?", 1), -1);
 	/* This time it is the other one that wants a link. */
 	assert_non_null(mesh_start(m, 1));
 	assert_int_equal(mesh_send(m, 1, 0, "pong", 4), 0);
-	assert_got(m, 0, 0, 1, "pong");
+	assert_got(m, 0, 1, 1, "pong");
 	assert_int_equal(mesh_send(m, 0, 1, "ping", 4), 0);
 	assert_got(m, 1, 0, 0, "ping");
 	assert_int_equal(mesh_lost(m, 0, 1).times, 1);
