@@ -25,6 +25,7 @@
 #include "publish_net.h"
 #include "query.h"
 #include "spawn.h"
+#include "stand_in.h"
 #include "tasklist.h"
 #include "tool.h"
 
@@ -38,6 +39,7 @@ static pmix_status_t client_connected2(const pmix_proc_t *proc, void *object,
 	plog_debug2("rank %u connected", proc->rank);
 	pthread_mutex_lock(&pmixd.lock);
 	tasklist_in_pmix(pmixd_local_of(proc), true);
+	stand_in_look();
 	pthread_mutex_unlock(&pmixd.lock);
 	spawn_client_connected();
 	/* 4.2 passes no callback; later versions wait for it. */

@@ -48,6 +48,7 @@
 #include "publish_net.h"
 #include "spawn.h"
 #include "status.h"
+#include "stand_in.h"
 #include "tasklist.h"
 #include "tasks.h"
 #include "tool.h"
@@ -628,6 +629,7 @@ static void task_exited(const char *body, size_t len)
 	pthread_mutex_lock(&pmixd.lock);
 	tasklist_exited(exited.local, exited.status);
 	publish_net_ended(rank);
+	stand_in_look();
 	pthread_mutex_unlock(&pmixd.lock);
 	ends_task_ended(exited.local);
 }
@@ -710,6 +712,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return show_version();
+	if (argc == 2 && strcmp(argv[1], STAND_IN_ARG) == 0)
+		return stand_in_main();
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(077);

@@ -99,7 +99,7 @@ int nspace_register(const pmixd_t *d, psec_error_t *err)
 	return register_clients(d, err);
 }
 
-static void free_env(char **env)
+void nspace_free_env(char **env)
 {
 	for (char **p = env; p && *p; p++)
 		free(*p);
@@ -118,7 +118,7 @@ int nspace_uri(const pmixd_t *d, char *uri, size_t size)
 		for (char **p = env; p && *p; p++)
 			if (!strncmp(*p, name, sizeof(name) - 1))
 				snprintf(uri, size, "%s", strchr(*p, '=') + 1);
-	free_env(env);
+	nspace_free_env(env);
 	return uri[0] ? 0 : -1;
 }
 
@@ -174,24 +174,29 @@ static int add_index_size(char ***env)
 	return 0;
 }
 
-int nspace_send_blocks(const pmixd_t *d, psec_error_t *err)
+pmix_status_t nspace_task_env(const pmixd_t *d, uint32_t local, char ***env)
 {
 	pmix_proc_t proc;
+	pmix_status_t rc;
 
-	PMIX_LOAD_NSPACE(proc.nspace, d->nspace);
+	PMIX_LOAD_PROCID(&proc, d->nspace, d->conf.ranks[local]);
+	rc = PMIx_server_setup_fork(&proc, env);
+	if (d->layout.programs.n > 1)
+		drop_shared_store(*env);
+	if (rc == PMIX_SUCCESS && add_index_size(env) != 0)
+		rc = PMIX_ERR_NOMEM;
+	return rc;
+}
+
+int nspace_send_blocks(const pmixd_t *d, psec_error_t *err)
+{
 	for (uint32_t i = 0; i < d->conf.nlocal; i++) {
 		char **env = NULL;
-		pmix_status_t rc;
+		pmix_status_t rc = nspace_task_env(d, i, &env);
 
-		proc.rank = d->conf.ranks[i];
-		rc = PMIx_server_setup_fork(&proc, &env);
-		if (d->layout.programs.n > 1)
-			drop_shared_store(env);
-		if (rc == PMIX_SUCCESS && add_index_size(&env) != 0)
-			rc = PMIX_ERR_NOMEM;
 		if (rc == PMIX_SUCCESS)
 			control_send_block(i, env);
-		free_env(env);
+		nspace_free_env(env);
 		if (rc != PMIX_SUCCESS)
 			return failed(err, "prepare a task's environment", rc);
 	}

@@ -18,6 +18,13 @@ int nspace_register(const pmixd_t *d, psec_error_t *err);
 /* Where libpmix listens, as its clients are told.  0, or -1. */
 int nspace_uri(const pmixd_t *d, char *uri, size_t size);
 
+/*
+ * The variables of libpmix's for the task LOCAL, which the caller frees, also
+ * after an error.  Any thread.
+ */
+pmix_status_t nspace_task_env(const pmixd_t *d, uint32_t local, char ***env);
+void nspace_free_env(char **env);
+
 /* Send slurmstepd the environment block of each local task. */
 int nspace_send_blocks(const pmixd_t *d, psec_error_t *err);
 

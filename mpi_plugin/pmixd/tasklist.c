@@ -41,8 +41,18 @@ void tasklist_in_pmix(uint32_t local, bool in_pmix)
 {
 	task_t *task = task_of(local);
 
+	if (!task)
+		return;
+	task->in_pmix = in_pmix;
+	task->known = true;
+}
+
+void tasklist_known(uint32_t local)
+{
+	task_t *task = task_of(local);
+
 	if (task)
-		task->in_pmix = in_pmix;
+		task->known = true;
 }
 
 bool tasklist_any_failed(void)

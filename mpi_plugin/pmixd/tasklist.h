@@ -16,11 +16,13 @@ typedef struct {
 	bool ended;   /* its process id may be another's by now */
 	int status;   /* then: as waitpid() has it */
 	bool in_pmix; /* it has called PMIx_Init, and not PMIx_Finalize */
+	bool known;   /* to libpmix: it has called PMIx_Init once */
 } task_t;
 
 void tasklist_forked(uint32_t local, pid_t pid);
 void tasklist_exited(uint32_t local, int status);
 void tasklist_in_pmix(uint32_t local, bool in_pmix);
+void tasklist_known(uint32_t local);
 
 /* Has a task died of a signal, or without PMIx_Finalize after PMIx_Init? */
 bool tasklist_any_failed(void);

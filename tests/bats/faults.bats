@@ -416,6 +416,35 @@ first_loop() {
     log_says n2 'a fence cannot complete: a rank of node n2 has ended before it joined'
 }
 
+# dies WORD...: of the tasks of `step WORD...` number 1 dies before PMIx_Init, the
+# others then wait for it in a fence.
+dies() {
+    run_psec step "$@" sh -c '[ "$SLURM_PROCID" != 1 ] || { sleep 0.4; kill -KILL $$; }; exec bin/c-init --limit 30'
+    (( status != 0 ))
+    says 'Killed'
+    says 'PMIx_Fence'
+    [[ $output != *'no end in sight'* ]]
+}
+
+@test "a rank that dies before PMIx_Init does not leave the others waiting" {
+    dies -N1 -n3
+    dies -N4 --ntasks-per-node=2
+    log_says n0 'rank 1 has died before it called PMIx_Init'
+    # It is dead before the others come.
+    run_psec step -N2 --ntasks-per-node=2 sh -c '[ "$SLURM_PROCID" != 1 ] || exit 3; sleep 0.6; exec bin/c-init --limit 30'
+    (( status != 0 ))
+    [[ $output != *'no end in sight'* ]]
+    leaves_nothing
+}
+
+# Programs without PMIx, of which libpmix need not know.
+@test "a task that fails without PMIx has nobody stand in for it" {
+    mark_logs
+    refuses step -N1 -n3 false
+    succeeds step -N1 -n3 sh -c '[ "$SLURM_PROCID" != 1 ] || exit 0; exec bin/c-init --loops 0'
+    refuses log_says n0 'before it called PMIx_Init'
+}
+
 @test "a killed rank does not leave the others waiting" {
     endless_begin
     on n2 pkill -KILL -o -x c-init
