@@ -15,6 +15,7 @@
  * keeps for members that never come can be counted and released.
  */
 #include "../../mpi_plugin/pmixd/connect.c" /* NOLINT(bugprone-suspicious-include) */
+#include "clock.h"
 #include "fuzz.h"
 
 #define STEPS	 4 /* ours is number 1 */
@@ -43,8 +44,6 @@ static struct {
 	} needs[ASKS_MAX * STEPS];
 	unsigned nneeds;
 	progress_call_t *posted;
-	deadline_t deadlines; /* a ring */
-	unsigned ndeadlines;
 	name_t seen; /* of the last message sent */
 } world;
 
@@ -141,28 +140,6 @@ void progress_post(progress_call_t *call, void (*fn)(progress_call_t *call))
 	call->fn = fn;
 	call->next = world.posted;
 	world.posted = call;
-}
-
-void deadline_clear(deadline_t *d)
-{
-	if (!d->next)
-		return;
-	d->next->prev = d->prev;
-	d->prev->next = d->next;
-	d->next = d->prev = NULL;
-	world.ndeadlines--;
-}
-
-void deadline_set(deadline_t *d, int64_t ms, deadline_fn fn)
-{
-	MUST(ms > 0);
-	deadline_clear(d);
-	d->fn = fn;
-	d->next = &world.deadlines;
-	d->prev = world.deadlines.prev;
-	d->prev->next = d;
-	world.deadlines.prev = d;
-	world.ndeadlines++;
 }
 
 /* -- commands ---------------------------------------------------------------
@@ -306,15 +283,10 @@ static void arrive(void)
 
 static void tick(feed_t *feed)
 {
-	unsigned i = world.ndeadlines ? feed_u8(feed) % world.ndeadlines : 0;
-	deadline_t *d = world.deadlines.next;
+	deadline_t *d = clock_take(feed);
 
-	if (world.ndeadlines == 0)
-		return;
-	while (i-- > 0)
-		d = d->next;
-	deadline_clear(d);
-	d->fn(d);
+	if (d)
+		d->fn(d);
 }
 
 static void lose(uint32_t step)
@@ -383,7 +355,7 @@ static void open_world(feed_t *feed)
 	static uint32_t node_tasks[NODES] = { 2, 2, 2 };
 
 	memset(&world, 0, sizeof(world));
-	world.deadlines.next = world.deadlines.prev = &world.deadlines;
+	clock_begin(1);
 	pmixd.conf.step_id = OWN_STEP;
 	pmixd.conf.node = feed_below(feed, NODES);
 	pmixd.conf.nnodes = pmixd.layout.nnodes = NODES;

@@ -13,8 +13,8 @@
 #include <pmix_server.h>
 
 #include "bytes.h"
-#include "deadline.h"
 #include "dmodex.h"
+#include "clock.h"
 #include "fuzz.h"
 #include "notice.h"
 #include "nspaces.h"
@@ -44,8 +44,6 @@ static struct {
 	unsigned nserving;
 	unsigned asked, answered; /* of us, by other nodes; to them */
 	uint32_t last_id;	  /* of our own questions */
-	deadline_t deadlines;	  /* a ring */
-	unsigned ndeadlines;
 } world;
 
 /* -- doubles ----------------------------------------------------------------
@@ -115,28 +113,6 @@ size_t coll_partners(uint32_t self, uint32_t nnodes, uint32_t *nodes,
 		     size_t max)
 {
 	return 0;
-}
-
-void deadline_clear(deadline_t *d)
-{
-	if (!d->next)
-		return;
-	d->next->prev = d->prev;
-	d->prev->next = d->next;
-	d->next = d->prev = NULL;
-	world.ndeadlines--;
-}
-
-void deadline_set(deadline_t *d, int64_t ms, deadline_fn fn)
-{
-	MUST(ms > 0);
-	deadline_clear(d);
-	d->fn = fn;
-	d->next = &world.deadlines;
-	d->prev = world.deadlines.prev;
-	d->prev->next = d;
-	world.deadlines.prev = d;
-	world.ndeadlines++;
 }
 
 pmix_status_t PMIx_server_dmodex_request(const pmix_proc_t *proc,
@@ -264,15 +240,10 @@ static void serve(feed_t *feed, pmix_status_t status)
 
 static void tick(feed_t *feed)
 {
-	unsigned i = world.ndeadlines ? feed_u8(feed) % world.ndeadlines : 0;
-	deadline_t *d = world.deadlines.next;
+	deadline_t *d = clock_take(feed);
 
-	if (world.ndeadlines == 0)
-		return;
-	while (i-- > 0)
-		d = d->next;
-	deadline_clear(d);
-	d->fn(d);
+	if (d)
+		d->fn(d);
 }
 
 static void lose(uint32_t node)
@@ -326,7 +297,7 @@ static void open_world(void)
 	static links_t *const links = (links_t *)&world;
 
 	memset(&world, 0, sizeof(world));
-	world.deadlines.next = world.deadlines.prev = &world.deadlines;
+	clock_begin(1);
 	pmixd.links = links;
 	pmixd.conf.nnodes = pmixd.layout.nnodes = NODES;
 	pmixd.layout.ntasks = RANKS;
@@ -344,10 +315,10 @@ static void close_world(void)
 
 	for (uint32_t i = 1; i < NODES; i++)
 		lose(i);
-	while (world.nserving > 0 || world.ndeadlines > 0) {
+	while (world.nserving > 0 || clock_waits()) {
 		while (world.nserving > 0)
 			serve(&nothing, PMIX_ERR_NOT_FOUND);
-		if (world.ndeadlines > 0)
+		if (clock_waits())
 			tick(&nothing);
 	}
 	for (unsigned i = 0; i < world.nasks; i++)

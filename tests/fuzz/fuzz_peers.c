@@ -22,6 +22,7 @@
 #define PEERS_STEPS_MAX 16
 
 #include "../../mpi_plugin/pmixd/peers.c" /* NOLINT(bugprone-suspicious-include) */
+#include "clock.h"
 #include "fuzz.h"
 
 #define NODES	 3
@@ -38,8 +39,6 @@ static struct {
 	enum { DOWN, COMING, TRIED, UP, GONE } state[STEPS];
 	job_t *jobs[JOBS_MAX];
 	unsigned njobs;
-	deadline_t deadlines; /* a ring */
-	unsigned ndeadlines;
 	unsigned begun, ended; /* searches */
 	uint32_t from;	       /* the node whose message is handled */
 	enum { NOBODY, NODE, STEP, SELF } giver;
@@ -154,27 +153,6 @@ int jobs_post(jobs_t *jobs, job_t *job)
 		return -1;
 	world.jobs[world.njobs++] = job;
 	return 0;
-}
-
-void deadline_clear(deadline_t *d)
-{
-	if (!d->next)
-		return;
-	d->next->prev = d->prev;
-	d->prev->next = d->next;
-	d->next = d->prev = NULL;
-	world.ndeadlines--;
-}
-
-void deadline_set(deadline_t *d, int64_t ms, deadline_fn fn)
-{
-	deadline_clear(d);
-	d->fn = fn;
-	d->next = &world.deadlines;
-	d->prev = world.deadlines.prev;
-	d->prev->next = d;
-	world.deadlines.prev = d;
-	world.ndeadlines++;
 }
 
 /* -- services ---------------------------------------------------------------
@@ -313,14 +291,10 @@ static void end_job(feed_t *feed)
 
 static void tick(feed_t *feed)
 {
-	unsigned i = world.ndeadlines ? feed_u8(feed) % world.ndeadlines : 0;
-	deadline_t *d = world.deadlines.next;
+	deadline_t *d = clock_take(feed);
 
-	if (world.ndeadlines == 0)
+	if (!d)
 		return;
-	while (i-- > 0)
-		d = d->next;
-	deadline_clear(d);
 	world.giver = SELF;
 	d->fn(d);
 	world.giver = NOBODY;
@@ -412,7 +386,7 @@ static void open_world(feed_t *feed)
 
 	memset(&world, 0, sizeof(world));
 	memset(&self, 0, sizeof(self));
-	world.deadlines.next = world.deadlines.prev = &world.deadlines;
+	clock_begin(0);
 	pmixd.links = near_links;
 	pmixd.conf.step_id = OWN_STEP;
 	pmixd.conf.node = feed_below(feed, 2);
@@ -437,7 +411,7 @@ static void close_world(void)
 		lose(i);
 	}
 	/* A search ends when slurmctld has answered and its time is up. */
-	while (world.njobs > 0 || world.ndeadlines > 0) {
+	while (world.njobs > 0 || clock_waits()) {
 		while (world.njobs > 0)
 			end_job(&nothing);
 		tick(&nothing);

@@ -13,6 +13,7 @@
  * included: psec-spawn's thread is played here.
  */
 #include "../../mpi_plugin/pmixd/spawn.c" /* NOLINT(bugprone-suspicious-include) */
+#include "clock.h"
 #include "fuzz.h"
 
 #define SPAWNS_MAX 8
@@ -31,8 +32,6 @@ static struct {
 	} needs[SPAWNS_MAX];
 	unsigned nneeds;
 	progress_call_t *posted;
-	deadline_t deadlines; /* a ring */
-	unsigned ndeadlines;
 	const char *parent; /* in the environment */
 } world;
 
@@ -139,28 +138,6 @@ void progress_post(progress_call_t *call, void (*fn)(progress_call_t *call))
 	world.posted = call;
 }
 
-void deadline_clear(deadline_t *d)
-{
-	if (!d->next)
-		return;
-	d->next->prev = d->prev;
-	d->prev->next = d->next;
-	d->next = d->prev = NULL;
-	world.ndeadlines--;
-}
-
-void deadline_set(deadline_t *d, int64_t ms, deadline_fn fn)
-{
-	MUST(ms > 0);
-	deadline_clear(d);
-	d->fn = fn;
-	d->next = &world.deadlines;
-	d->prev = world.deadlines.prev;
-	d->prev->next = d;
-	world.deadlines.prev = d;
-	world.ndeadlines++;
-}
-
 /* -- commands ---------------------------------------------------------------
  */
 
@@ -255,15 +232,10 @@ static void end_command(feed_t *feed)
 
 static void tick(feed_t *feed)
 {
-	unsigned i = world.ndeadlines ? feed_u8(feed) % world.ndeadlines : 0;
-	deadline_t *d = world.deadlines.next;
+	deadline_t *d = clock_take(feed);
 
-	if (world.ndeadlines == 0)
-		return;
-	while (i-- > 0)
-		d = d->next;
-	deadline_clear(d);
-	d->fn(d);
+	if (d)
+		d->fn(d);
 }
 
 static void parent(feed_t *feed)
@@ -341,7 +313,7 @@ static void open_world(void)
 {
 	memset(&world, 0, sizeof(world));
 	memset(&child, 0, sizeof(child));
-	world.deadlines.next = world.deadlines.prev = &world.deadlines;
+	clock_begin(1);
 	pmixd.layout.apps.leader = pmixd.conf.job_id = 1;
 	spawn_init();
 }
@@ -353,7 +325,7 @@ static void close_world(void)
 		learn(false);
 	for (unsigned i = 0; i < world.nspawns; i++)
 		end_srun(i, NULL, 0);
-	while (world.ndeadlines > 0)
+	while (clock_waits())
 		tick(&(feed_t){ NULL, 0 });
 	run_posted();
 	for (unsigned i = 0; i < world.nspawns; i++)
