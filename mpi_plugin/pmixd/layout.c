@@ -246,6 +246,8 @@ static int read_slots(layout_t *l, const stepconf_t *conf, psec_error_t *err)
 	l->alloc_names = expand(stepconf_env(conf, "SLURM_JOB_NODELIST"), &n);
 	l->node_slots = calloc((size_t)l->nnodes + 1, sizeof(uint32_t));
 	if (!l->alloc_names || !l->node_slots) {
+		free_names(l->alloc_names, l->alloc_names ? n : 0);
+		l->alloc_names = NULL;
 		free(cpus);
 		return no_memory(err);
 	}
@@ -293,11 +295,14 @@ int layout_make(layout_t *l, uint32_t leader, psec_error_t *err)
 void layout_free(layout_t *l)
 {
 	free_names(l->node_names, l->node_names ? l->nnodes : 0);
+	free_names(l->alloc_names, l->alloc_names ? l->nalloc : 0);
 	free(l->node_of);
 	free(l->local_of);
 	free(l->node_tasks);
 	free(l->node_ranks);
 	free(l->by_node);
+	if (l->programs.list != l->apps.list)
+		free(l->programs.list);
 	free(l->apps.list);
 	free(l->node_slots);
 	memset(l, 0, sizeof(*l));

@@ -37,7 +37,7 @@ typedef struct {
 /*
  * Read it.  Of a heterogeneous step CONF comes as slurmstepd's record, of one
  * component, and is counted through all of them from now on (see apps.h).
- * 0, or -1 with a sentence.  Nothing is freed before the process ends.
+ * 0, or -1 with a sentence.  Release it with layout_free() in both cases.
  */
 int layout_read(layout_t *layout, stepconf_t *conf, psec_error_t *err);
 
@@ -47,6 +47,7 @@ int layout_read(layout_t *layout, stepconf_t *conf, psec_error_t *err);
  * application.  0, or -1 with a sentence.  Release it with layout_free().
  */
 int layout_make(layout_t *layout, uint32_t leader, psec_error_t *err);
+
 void layout_free(layout_t *layout);
 
 #endif

@@ -76,6 +76,8 @@ static void check_layout(const layout_t *l, const stepconf_t *conf)
 	MUST(l->apps.n > 0 && l->apps.own < l->apps.n);
 	MUST(apps_of_rank(&l->apps, l->ntasks - 1) == l->apps.n - 1);
 	MUST(apps_of_node(&l->apps, conf->node) == l->apps.own);
+	MUST(l->programs.n > 0 && l->apps.n <= l->programs.n);
+	MUST(apps_of_rank(&l->programs, l->ntasks - 1) == l->programs.n - 1);
 	for (uint32_t i = 0; l->alloc_names && i < l->nalloc; i++)
 		MUST(l->alloc_names[i]);
 	for (uint32_t n = 0; n < l->nnodes; n++) {
@@ -93,23 +95,6 @@ static void check_layout(const layout_t *l, const stepconf_t *conf)
 	MUST(l->node_tasks[conf->node] == conf->nlocal);
 	for (uint32_t i = 0; i < conf->nlocal; i++)
 		MUST(l->node_of[conf->ranks[i]] == conf->node);
-}
-
-static void free_layout(layout_t *l)
-{
-	for (uint32_t i = 0; l->node_names && i < l->nnodes; i++)
-		free(l->node_names[i]);
-	free(l->node_names);
-	for (uint32_t i = 0; l->alloc_names && i < l->nalloc; i++)
-		free(l->alloc_names[i]);
-	free(l->alloc_names);
-	free(l->node_slots);
-	free(l->apps.list);
-	free(l->node_of);
-	free(l->local_of);
-	free(l->node_tasks);
-	free(l->node_ranks);
-	free(l->by_node);
 }
 
 /* -- record -----------------------------------------------------------------
@@ -145,7 +130,7 @@ static void read_both(char *config, size_t config_len, char *env,
 				check_layout(&layout, &conf);
 			else
 				must_be_told(err.code, &err);
-			free_layout(&layout);
+			layout_free(&layout);
 		}
 	}
 	free(conf.ranks);

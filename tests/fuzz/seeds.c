@@ -200,10 +200,19 @@ static void records(void)
 		(char *)"SLURM_HET_SIZE=2",
 		NULL,
 	};
+	static char *const spawned[] = {
+		(char *)"SLURM_STEP_NODELIST=n0,n1",
+		(char *)"SLURM_PSEC_TASKMAP=0:4,1:6",
+		(char *)"SLURM_JOB_NODELIST=n0,n1",
+		(char *)"SLURM_JOB_CPUS_PER_NODE=8(x2)",
+		(char *)"SLURM_PSEC_PROGRAMS=4,6",
+		NULL,
+	};
 
 	record_of_step("block", "aaaa", block);
 	record_of_step("pieces", "z2\001a", pieces);
 	record_of_step("het", "aaaa", het);
+	record_of_step("spawned", "aaaa", spawned);
 }
 
 int main(int argc, char **argv)
