@@ -144,7 +144,12 @@ static void child_run(const child_t *c)
 	int report_fd = c->ctl_fd;
 	int stage = STAGE_CHDIR;
 
-	setsid();
+	/*
+	 * Not a session of its own: Linux shares the processors fairly among
+	 * sessions, and this one alone would interrupt the tasks for each
+	 * message that one of them sends, instead of taking several at once.
+	 */
+	(void)setpgid(0, 0);
 	child_signals();
 	if (fchdir(c->dirfd) != 0)
 		goto fail;
