@@ -65,13 +65,16 @@ static void finalize_answer(progress_call_t *call)
 	free(f);
 }
 
-/* Would others miss something if this process ended now? */
+/*
+ * Would others miss something if this process ended now?  The key that is
+ * still to come may be for others, too; and whoever sends it would wait for a
+ * link with a node that is gone.
+ */
 static bool pending(void)
 {
-	if (peers_pending())
+	if (peers_pending() || (pmixd.key && !step_key_settled(pmixd.key)))
 		return true;
-	return pmixd.links &&
-	       (links_pending(pmixd.links) || !step_key_passed_on(pmixd.key));
+	return pmixd.links && links_pending(pmixd.links);
 }
 
 static void goodbye(void)

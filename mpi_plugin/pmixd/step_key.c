@@ -48,11 +48,6 @@ static uint32_t first_bit(uint32_t node)
 	return node ? UINT32_C(1) << (32 - __builtin_clz(node)) : 1;
 }
 
-static bool has_children(const step_key_t *k)
-{
-	return k->node + (uint64_t)first_bit(k->node) < k->nnodes;
-}
-
 /* -- messages ------------------------------------------------------------ */
 
 static int tell(step_key_t *k, uint32_t node, msg_kind_t kind)
@@ -198,11 +193,6 @@ void step_key_start(step_key_t *k, links_t *links, uint32_t node,
 bool step_key_settled(const step_key_t *k)
 {
 	return k->state == HERE || k->state == NOWHERE;
-}
-
-bool step_key_passed_on(const step_key_t *k)
-{
-	return !k || k->state != AWAITED || !has_children(k);
 }
 
 psec_code_t step_key_give(void *arg, uint8_t key[PSEC_KEY_LEN],

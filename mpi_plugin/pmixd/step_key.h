@@ -42,15 +42,12 @@ void step_key_start(step_key_t *k, links_t *links, uint32_t node,
 psec_code_t step_key_give(void *arg, uint8_t key[PSEC_KEY_LEN],
 			  psec_error_t *err);
 
-/* Does step_key_give() return at once?  With the lock held. */
-bool step_key_settled(const step_key_t *k);
-
 /*
- * Has this node done its part, so that no other one needs it for the key?
- * What was sent may still be queued (links_pending()).  NULL is allowed.
- * With the lock held.
+ * Does step_key_give() return at once?  Then this node has also done its part
+ * for the others; what was sent may still be queued (links_pending()).  With
+ * the lock held.
  */
-bool step_key_passed_on(const step_key_t *k);
+bool step_key_settled(const step_key_t *k);
 
 /*
  * Wipe the key; from now on there is none.  NULL is allowed.  With the lock
