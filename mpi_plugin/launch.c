@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ctl.h"
@@ -268,14 +270,28 @@ void launch_kill(const launch_t *launch)
 		kill(launch->pid, SIGKILL);
 }
 
-/* Until the last writer has closed the pipe; what it says is dropped. */
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/*
+ * Until the last writer has closed the pipe; what it says is dropped.  One
+ * deadline for all of it: the pipe may have got into other hands of the user's,
+ * which write for ever.
+ */
 static bool drained(int fd, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int64_t end_ms = now_ms() + timeout_ms;
 	char buf[4096];
 
 	for (;;) {
-		int n = poll(&pfd, 1, timeout_ms);
+		int64_t left_ms = end_ms - now_ms();
+		int n = poll(&pfd, 1, left_ms > 0 ? (int)left_ms : 0);
 		ssize_t got;
 
 		if (n < 0 && errno == EINTR)
@@ -287,6 +303,8 @@ static bool drained(int fd, int timeout_ms)
 			return true;
 		if (got < 0 && errno != EAGAIN && errno != EINTR)
 			return true;
+		if (left_ms <= 0)
+			return false;
 	}
 }
 

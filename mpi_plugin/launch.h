@@ -37,7 +37,8 @@ const char *launch_stage_name(unsigned stage);
 
 /*
  * Wait until the program has closed its standard error, that is, has ended;
- * kill it after TIMEOUT_MS.  Reaps it and closes the descriptors.
+ * kill it after TIMEOUT_MS.  Others of the user's that hold its standard error
+ * are waited for one second more at most.  Reaps it and closes the descriptors.
  * 0 where it ended by itself.
  */
 int launch_end(launch_t *launch, int timeout_ms);
