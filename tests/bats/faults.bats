@@ -273,6 +273,43 @@ stale_dir() {
     [[ $output == kept ]]
 }
 
+@test "what in the directory of step directories is no step's stays there" {
+    on n0 sh -c 'cd /run/psec && mkdir empty 2026.11 4000003.0.1 .new && install -d -o psecalice home 4000004 &&
+        install -o psecalice /dev/null home/kept'
+    succeeds step -N1 -w n0 bin/c-init
+    succeeds on n0 sh -c 'cd /run/psec && ls -d home/kept && rm -r home && rmdir empty 2026.11 4000003.0.1 .new 4000004'
+    leaves_nothing
+}
+
+@test "a dead step's directory that its user has closed to himself is removed" {
+    stale_dir /run/psec/4000005.0
+    on n0 sh -c 'cd /run/psec/4000005.0 && chmod 500 a/b && chmod 0 a .'
+    succeeds step -N1 -w n0 bin/c-init
+    leaves_nothing
+    succeeds on n0 ls /run/treasure
+    [[ $output == kept ]]
+}
+
+@test "dead steps' directories that cannot be emptied hold nobody up for long" {
+    local begun dir
+    # Nobody can remove what something is mounted on; and what is mounted on a
+    # step directory is not looked at.
+    for dir in 4000006.0/busy 4000007.0/busy 4000008.0/busy 4000009.0/busy 4000010.0; do
+        [[ $dir != */* ]] || stale_dir "/run/psec/${dir%/*}"
+        on n0 sh -c 'install -d -o psecalice "$1" && mount -t tmpfs none "$1" && chown psecalice "$1" &&
+            install -o psecalice /dev/null "$1/kept"' sh "/run/psec/$dir"
+    done
+    begun=$SECONDS
+    succeeds step -N1 -w n0 bin/c-init
+    wait_for 20 all_idle
+    (( SECONDS - begun < 10 ))
+    for dir in 4000006.0/busy 4000007.0/busy 4000008.0/busy 4000009.0/busy 4000010.0; do
+        succeeds on n0 sh -c 'ls "$1/kept" && umount "$1"' sh "/run/psec/$dir"
+    done
+    succeeds step -N1 -w n0 bin/c-init
+    leaves_nothing
+}
+
 # --- munged ------------------------------------------------------------------
 
 @test "a munged that cannot be reached at the start is named" {
