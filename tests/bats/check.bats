@@ -286,6 +286,22 @@ END
     finds permissions n1 'has mode 700: users cannot execute it'
 }
 
+@test "root runs nothing that others may have put there" {
+    on n1 mount -t tmpfs -o mode=755 none "$install/sbin"
+    cat > "$files/psec-pmixd" << 'END'
+#!/bin/sh
+id -u >> /tmp/who
+END
+    cp "$check" "$files"
+    on n1 install -m 777 "$files/psec-pmixd" "$install/sbin"
+    on n1 install -m 666 /dev/null /tmp/who
+    run_psec on n1 bash "$files/psec-check" --json
+    (( status == 2 ))
+    rows '.findings[] | select(.check == "permissions") | .what' | grep -F 'psec-pmixd can be written by others than root (mode 777)'
+    succeeds on n1 sort -u /tmp/who
+    [[ $output == 65534 ]]
+}
+
 @test "a step that fails is shown with its sentence" {
     sed -i '1s/$/ mechanisms=native/' "$plugstack"
     as_alice --json
