@@ -508,6 +508,11 @@ static int set_environment(psec_error_t *err)
 	    setenv("PMIX_MCA_psec", pmixd.conf.mechs, 1) == 0 &&
 	    /* Its other ways to log lead to our own output. */
 	    setenv("PMIX_MCA_plog", "default", 0) == 0 &&
+	    /*
+	     * It would load components from ~/.pmix, and what is loaded here
+	     * can read the step's key; and home may be far away.
+	     */
+	    setenv("HOME", pmixd.conf.dir, 1) == 0 &&
 	    setenv("TMPDIR", pmixd.conf.dir, 1) == 0)
 		return 0;
 	return error_set(err, PSEC_ERR_NOMEM, "out of memory");
@@ -705,6 +710,17 @@ static int show_version(void)
 	return rc < 0 || fflush(stdout) != 0;
 }
 
+/* Root, too, may have come to call this, in whose environment ever. */
+static int become_stand_in(void)
+{
+	psec_error_t err;
+
+	if (check_privileges(&err) == 0)
+		return stand_in_main();
+	fprintf(stderr, "%s\n", err.text);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	int64_t begun_ms = clock_ms();
@@ -713,7 +729,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return show_version();
 	if (argc == 2 && strcmp(argv[1], STAND_IN_ARG) == 0)
-		return stand_in_main();
+		return become_stand_in();
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(077);

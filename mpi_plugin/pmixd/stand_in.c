@@ -30,8 +30,13 @@ __attribute__((noreturn)) static void exec_self(char **env)
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	/* slurmstepd must see its end when we end. */
+	/*
+	 * slurmstepd must see its end when we end, and that of our log.  This
+	 * process, unlike ours, may be traced by all of the user's.
+	 */
 	close(CTL_FD);
+	if (dup2(STDOUT_FILENO, CTL_LOG_FD) < 0)
+		_exit(127);
 	execve("/proc/self/exe", argv, env);
 	_exit(127);
 }

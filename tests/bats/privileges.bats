@@ -307,3 +307,19 @@ sound() {
     run_psec readelf -d "$(find "$root" -name mpi_pmix.so)"
     says libpsec_step.so
 }
+
+@test "psec-pmixd does not look for libpmix's files in the user's home" {
+    local home
+    home=$(getent passwd psecalice | cut -d : -f 6)
+    # Whoever opens it waits for ever; echo has no libpmix.
+    on n0 mount -t tmpfs none "$home"
+    on n0 sh -c 'mkdir "$1/.pmix" && mkfifo "$1/.pmix/mca-params.conf" && chmod -R a+rX "$1"' sh "$home"
+    PSEC_SRUN_TIMEOUT_S=20 run_psec srun_as psecalice --mpi=pmix -N1 -n1 -w n0 echo well
+    on n0 umount --lazy "$home"
+    [[ $status -eq 0 && $output == well ]]
+}
+
+@test "root cannot have psec-pmixd stand in for a task" {
+    refuses env -i "$(readlink -f -- "$PSEC_INSTALL")/sbin/psec-pmixd" --stand-in
+    [[ $output == "psec-pmixd must run as the step's user, not as uid 0 "* ]]
+}
