@@ -21,12 +21,14 @@
 
 #define JOBS_MAX 256 /* that are remembered */
 #define THREADS	 4
+#define FAIR_MS	 100 /* less says nothing about slurmctld */
 
 /* What is known about a job. */
 typedef struct known {
 	TAILQ_ENTRY(known) next;
 	uint32_t job_id;
-	bool asking;	  /* a thread has it */
+	bool asking;	  /* a thread has it, or will */
+	int64_t asked_ms; /* since then */
 	int64_t until_ms; /* the answer counts; 0: there is none */
 	job_answer_t answer;
 	LIST_HEAD(, job_query) waiting;
@@ -40,6 +42,16 @@ static struct {
 	int64_t silent_until_ms;
 	char silent_why[160];
 } self = { .jobs = TAILQ_HEAD_INITIALIZER(self.jobs) };
+
+static known_t *find(uint32_t job_id)
+{
+	known_t *job;
+
+	TAILQ_FOREACH(job, &self.jobs, next)
+	if (job->job_id == job_id)
+		return job;
+	return NULL;
+}
 
 /* -- words --------------------------------------------------------------- */
 
@@ -152,8 +164,14 @@ static void ask(void *arg)
 static void too_late(deadline_t *d)
 {
 	job_query_t *q = deadline_owner(d, job_query_t, limit);
+	const known_t *job = find(q->job_id);
 
-	note_silence("");
+	/*
+	 * A request that was itself late does not make slurmctld silent: others
+	 * would be judged without its word.
+	 */
+	if (job && clock_ms() - job->asked_ms >= FAIR_MS)
+		note_silence("");
 	say_silent(q, "");
 	finish(q);
 }
@@ -165,20 +183,11 @@ static bool begin(known_t *job)
 	if (!self.threads || workers_post(self.threads, ask, job) != 0)
 		return false;
 	job->asking = true;
+	job->asked_ms = clock_ms();
 	return true;
 }
 
 /* -- jobs ---------------------------------------------------------------- */
-
-static known_t *find(uint32_t job_id)
-{
-	known_t *job;
-
-	TAILQ_FOREACH(job, &self.jobs, next)
-	if (job->job_id == job_id)
-		return job;
-	return NULL;
-}
 
 /* Room for one more; false: slurmctld is being asked about all of them. */
 static bool make_room(void)

@@ -269,6 +269,23 @@ static void nobody_waits_longer_than_his_limit(void **state)
 	expect(new_job(JOB_IS_RUNNING), OTHER_UID, JOB_CONFIRMED, "");
 }
 
+/* Its limit was over nearly before slurmctld could be asked. */
+static void who_is_late_himself_does_not_make_slurmctld_silent(void **state)
+{
+	uint32_t job = new_job(JOB_IS_RUNNING);
+	asker_t other;
+
+	ctld_stop(true);
+	expect_limit(job, OTHER_UID, 5, JOB_UNCONFIRMED,
+		     "slurmctld does not answer");
+	begin(&other, new_job(JOB_HAS_ENDED), OTHER_UID, 5000);
+	assert_false(other.at_once);
+	ctld_stop(false);
+	end(&other);
+	assert_int_equal(other.query.word, JOB_REFUSED);
+	expect(job, OTHER_UID, JOB_CONFIRMED, "");
+}
+
 static void the_reason_of_a_failure_is_told(void **state)
 {
 	uint32_t job = new_job(JOB_IS_RUNNING);
@@ -341,6 +358,8 @@ int main(void)
 			who_wants_to_know_meanwhile_waits_for_the_same_answer),
 		cmocka_unit_test(more_jobs_than_are_remembered),
 		cmocka_unit_test(nobody_waits_longer_than_his_limit),
+		cmocka_unit_test(
+			who_is_late_himself_does_not_make_slurmctld_silent),
 		cmocka_unit_test(the_reason_of_a_failure_is_told),
 		cmocka_unit_test(too_many_open_questions_are_not_kept),
 	};
