@@ -103,16 +103,30 @@ static bool write_text(int fd, const void *buf, size_t len, bool newline)
 	return write_all(fd, buf, len) && (!newline || write_all(fd, "\n", 1));
 }
 
+/* Somebody else's may have been put there, in /tmp, to be written to. */
+static psec_code_t check_owner(int fd, const char *path, psec_error_t *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0))
+		return PSEC_OK;
+	return psec_fail(err, PSEC_ERR_IO,
+			 "cannot write %.200s: it is a pipe or device of "
+			 "another user, who could read what is written",
+			 path);
+}
+
 /* A pipe or a device. */
 static psec_code_t write_special(const char *path, const void *buf, size_t len,
 				 bool newline, psec_error_t *err)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	psec_code_t rc = PSEC_OK;
+	psec_code_t rc;
 
 	if (fd < 0)
 		return failed("open", path, err);
-	if (!write_text(fd, buf, len, newline))
+	rc = check_owner(fd, path, err);
+	if (!rc && !write_text(fd, buf, len, newline))
 		rc = failed("write", path, err);
 	if (close(fd) != 0 && !rc)
 		rc = failed("write", path, err);

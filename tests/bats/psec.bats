@@ -442,6 +442,13 @@ made() {
     [[ $output == MUNGE:*: ]]
     succeeds as psecalice n0 get -o cred --json
     has '.file == "cred" and .credential == null'
+    # Another user's, who awaits it in a place where everybody may write.
+    as_sh psecbob n0 'rm -f /tmp/trap; mkfifo -m 666 /tmp/trap'
+    as_sh psecbob n0 'cat /tmp/trap > /tmp/trapped' &
+    ends 15 as_sh psecalice n0 '$psec get -o /tmp/trap'
+    says 'it is a pipe or device of another user'
+    wait
+    succeeds on n0 test ! -s /tmp/trapped
     ends 15 as_sh psecalice n0 '$psec get > /dev/full'
     says 'standard output'
 }
