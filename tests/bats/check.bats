@@ -302,6 +302,14 @@ END
     [[ $output == 65534 ]]
 }
 
+@test "what nodes say gets no control characters onto a terminal" {
+    printf '#!/bin/sh\nprintf "psec-check:\\t%%s\\tF\\tcritical\\tmunge\\tnot \\033[31mso\\tcure\\n" "$1"\n' > "$files/via"
+    chmod 755 "$files/via"
+    run_psec cluster_exec -- "$check" --nodes n0 --no-trial --no-ports --via "$files/via"
+    (( status == 2 ))
+    says 'critical: n0: munge: not [31mso'
+}
+
 @test "a step that fails is shown with its sentence" {
     sed -i '1s/$/ mechanisms=native/' "$plugstack"
     as_alice --json
