@@ -337,24 +337,6 @@ static void gather_tell(const gather_t *g)
 			       name, 0, g->status, g->data, g->len);
 }
 
-/* Of this step's members, what they have goes to the lowest head. */
-static void unite(gather_t *g)
-{
-	if (g->united)
-		return;
-	g->united = true;
-	if (send_msg((peers_addr_t){ g->name.steps[0], 0 }, KIND_UNITE,
-		     &g->name, 0, g->status, g->data, g->len) != 0) {
-		g->status = PMIX_ERR_UNREACH;
-		gather_tell(g);
-		gather_free(g);
-		return;
-	}
-	free(g->data);
-	g->data = NULL;
-	g->len = 0;
-}
-
 /*
  * A head gives up: its members learn it, also those that come later; of these
  * it waits for all.  The lowest head tells all heads at once.
@@ -369,6 +351,23 @@ static void gather_fail(gather_t *g, pmix_status_t status)
 	gather_tell(g);
 	if (g->heads || g->came >= g->expected)
 		gather_free(g);
+}
+
+/* Of this step's members, what they have goes to the lowest head. */
+static void unite(gather_t *g)
+{
+	if (g->united)
+		return;
+	g->united = true;
+	if (send_msg((peers_addr_t){ g->name.steps[0], 0 }, KIND_UNITE,
+		     &g->name, 0, g->status, g->data, g->len) != 0) {
+		/* One that has failed early has members still to come. */
+		gather_fail(g, PMIX_ERR_UNREACH);
+		return;
+	}
+	free(g->data);
+	g->data = NULL;
+	g->len = 0;
 }
 
 static void take_join(peers_addr_t from, const msg_t *m)
