@@ -542,6 +542,12 @@ static char *first_of(const char *nodes)
 	return host;
 }
 
+/* Is it known where STEP's head is, or has that one told us? */
+static bool is_in_reach(uint32_t step)
+{
+	return self.hosts[step] || links_is_set_up(self.links, step);
+}
+
 /* On a worker. */
 static void seek_work(job_t *job)
 {
@@ -605,20 +611,19 @@ static void seek_done(job_t *job)
 	seek_t *s = (seek_t *)job;
 
 	/* Steps that are to meet are often started at the same time. */
-	if (!s->host[0] && !self.hosts[s->step] && clock_ms() < s->until_ms) {
+	if (!s->host[0] && !is_in_reach(s->step) && clock_ms() < s->until_ms) {
 		deadline_set(&s->again, SEEK_PAUSE, seek_again);
 		return;
 	}
 	LIST_REMOVE(s, next);
-	if ((self.hosts[s->step] || s->host[0]) && set_host(s->step, s->host))
+	if (is_in_reach(s->step) || (s->host[0] && set_host(s->step, s->host)))
 		seek_send(s);
 	else
 		spread_lost(s->step, false, s->why);
 	seek_drop(job);
 }
 
-/* Look for the head of STEP, if nobody does yet.  NULL: no memory. */
-static seek_t *seek_begin(uint32_t step)
+static seek_t *seek_of(uint32_t step)
 {
 	seek_t *s;
 
@@ -627,7 +632,14 @@ static seek_t *seek_begin(uint32_t step)
 		if (s->step == step)
 			return s;
 	}
-	s = calloc(1, sizeof(*s));
+	return NULL;
+}
+
+/* Look for the head of STEP.  NULL: no memory. */
+static seek_t *seek_begin(uint32_t step)
+{
+	seek_t *s = calloc(1, sizeof(*s));
+
 	if (!s)
 		return NULL;
 	s->job.work = seek_work;
@@ -652,9 +664,12 @@ static int send_abroad(uint32_t step, const uint8_t *msg, size_t len)
 
 	if (open_links() != 0)
 		return -1;
-	if (self.hosts[step] || links_is_set_up(self.links, step))
+	/* Behind those that wait already, also if it has invited us since. */
+	s = seek_of(step);
+	if (!s && is_in_reach(step))
 		return links_send(self.links, step, LINK_PEERS, &iov, 1);
-	s = seek_begin(step);
+	if (!s)
+		s = seek_begin(step);
 	return s ? queue_push(&s->queue, msg, len) : -1;
 }
 

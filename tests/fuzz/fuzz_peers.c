@@ -12,8 +12,8 @@
  * links.h, jobs.h and deadline.h are doubles.
  *
  * What arrives is of whom it says, or was passed on by the head; each search
- * ends once; nothing is sent to a step that is none.  The source is included,
- * so that what it keeps can be released.
+ * ends once; nothing is sent to a step that is none, and to each in order.  The
+ * source is included, so that what it keeps can be released.
  */
 #include "peers.h"
 
@@ -40,8 +40,12 @@ static struct {
 	job_t *jobs[JOBS_MAX];
 	unsigned njobs;
 	unsigned begun, ended; /* searches */
-	uint32_t from;	       /* the node whose message is handled */
+	/* Numbers of messages from here: the last one, and that to a step. */
+	uint32_t sent, passed[PEERS_STEPS_MAX];
+	uint32_t from; /* the node whose message is handled */
 	enum { NOBODY, NODE, STEP, SELF } giver;
+	const uint8_t *given; /* that message */
+	size_t given_len;
 } world;
 
 static links_t *const near_links = (links_t *)&world.near;
@@ -87,14 +91,21 @@ int links_send(links_t *links, uint32_t node, link_type_t type,
 
 	MUST(iovcnt == 1 && iov->iov_len >= HEAD_LEN && type == LINK_PEERS);
 	h = get_head(copy);
-	free(copy);
 	if (links == near_links) {
+		free(copy);
 		MUST(node != pmixd.conf.node);
 		return node < NODES ? 0 : -1;
 	}
 	/* Of this step, for that one. */
 	MUST(is_head() && h.from.step == OWN_STEP && h.to.step == node);
 	MUST(node != OWN_STEP && node < PEERS_STEPS_MAX);
+	if (h.from.node == pmixd.conf.node) {
+		uint32_t number = get_u32(copy + HEAD_LEN);
+
+		MUST(number > world.passed[node]);
+		world.passed[node] = number;
+	}
+	free(copy);
 	if (node >= STEPS || world.state[node] == GONE)
 		return -1;
 	if (world.state[node] != UP)
@@ -160,8 +171,15 @@ int jobs_post(jobs_t *jobs, job_t *job)
 
 static void take(void *arg, peers_addr_t from, const void *msg, size_t len)
 {
+	const uint8_t *p = msg;
+	bool given = world.given && p >= world.given &&
+		     p <= world.given + world.given_len;
+
 	free(fuzz_copy(msg, len));
-	if (world.giver == NODE && from.step == OWN_STEP)
+	/* What we have sent to ourselves comes before a loss is told. */
+	if (world.giver == NODE && !given)
+		MUST(from.step == OWN_STEP && from.node == pmixd.conf.node);
+	else if (world.giver == NODE && from.step == OWN_STEP)
 		MUST(from.node == world.from);
 	else if (world.giver == NODE)
 		MUST(world.from == 0);
@@ -200,11 +218,15 @@ static void give(bool of_step, uint32_t from, const uint8_t *msg, size_t len)
 
 	world.from = from;
 	world.giver = of_step ? STEP : NODE;
+	world.given = copy;
+	world.given_len = len;
 	if (!of_step && world.near)
 		world.near(NULL, from, copy, len);
 	else if (of_step && world.far && world.state[from] == UP)
 		world.far(NULL, from, copy, len);
 	world.giver = NOBODY;
+	world.given = NULL;
+	world.given_len = 0;
 	free(copy);
 }
 
@@ -250,9 +272,10 @@ static void send_one(feed_t *feed)
 {
 	peers_addr_t to = { feed_below(feed, STEPS + 1),
 			    feed_below(feed, NODES + 1) };
-	uint8_t word[4] = { 0 };
+	uint8_t word[4];
 	const struct iovec iov = { word, sizeof(word) };
 
+	put_u32(word, ++world.sent);
 	if (to.step == STEPS)
 		to.step = feed_u32(feed);
 	(void)peers_send(to, PEERS_CONNECT, &iov, 1);
