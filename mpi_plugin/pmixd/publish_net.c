@@ -377,9 +377,12 @@ static void guest_done(publish_ask_t *ask, pmix_status_t status,
 		memcpy(m.nspace, found->nspace, strlen(found->nspace) + 1);
 	}
 	msg = publish_msg_encode(&m, &len);
-	if (found)
-		(void)publish_msg_add(&msg, &len, g->key, found->value,
-				      found->len);
+	if (found && publish_msg_add(&msg, &len, g->key, found->value,
+				     found->len) != 0) {
+		/* No memory, or with the publisher's name it is too long. */
+		m.status = PMIX_ERR_NOMEM;
+		msg = publish_msg_encode(&m, &len);
+	}
 	(void)send_bytes(&g->peer, msg, len);
 	free(msg);
 	LIST_REMOVE(g, next);
