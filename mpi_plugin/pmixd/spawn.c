@@ -250,14 +250,15 @@ static void *spawn_main(void *arg)
 	psec_error_t err = { PSEC_ERR_IO, "out of memory" };
 	int fd = abort_call_srun(SPAWN_INTRO, SPAWN_INTRO_LEN, key, &err);
 	bool ok = fd >= 0 && wire_init(&s->wire, key, WIRE_CLIENT) == 0;
-
+	bool late;
 	int status = -1;
 
 	explicit_bzero(key, sizeof(key));
 	pthread_mutex_lock(&pmixd.lock);
 	s->fd = ok ? fd : -1;
-	/* Else its time is over already. */
-	if (ok && !s->answered)
+	/* Its time is over already: srun is not asked any more. */
+	late = s->answered;
+	if (ok && !late)
 		ok = spawn_io_send(fd, &s->wire, SPAWN_LAUNCH, s->request.text,
 				   s->request.len) == 0;
 	pthread_mutex_unlock(&pmixd.lock);
@@ -265,7 +266,7 @@ static void *spawn_main(void *arg)
 		plog_info("PMIx_Spawn: srun could not be asked to start a "
 			  "step: %s",
 			  err.text);
-	else
+	else if (!late)
 		status = converse(s);
 	pthread_mutex_lock(&pmixd.lock);
 	s->fd = -1;
