@@ -75,7 +75,7 @@ static bool is_news(const task_t *task)
 	bool all;
 
 	pthread_mutex_lock(&pmixd.lock);
-	all = pmixd.finalized >= pmixd.conf.nlocal;
+	all = tasklist_all_done();
 	pthread_mutex_unlock(&pmixd.lock);
 	return !all || task->status != 0;
 }

@@ -133,13 +133,13 @@ static pmix_status_t client_finalized(const pmix_proc_t *proc, void *object,
 	publish_net_ended(proc->rank);
 	tasklist_in_pmix(pmixd_local_of(proc), false);
 	/* From then on this node may end at any time, in good order. */
-	if (++pmixd.finalized == pmixd.conf.nlocal) {
+	over = tasklist_all_done();
+	if (over) {
 		later = (pmixd.links || pending()) && cbfunc &&
 			finalize_last(cbfunc, cbdata);
 		if (!later)
 			goodbye();
 	}
-	over = pmixd.finalized >= pmixd.conf.nlocal;
 	pthread_mutex_unlock(&pmixd.lock);
 	if (over)
 		cred_note_end();

@@ -43,9 +43,8 @@ typedef struct {
 	workers_t *cred_workers; /* credentials: one must not wait for other */
 
 	pthread_mutex_t lock;
-	links_t *links;	    /* NULL for a step of one node */
-	coll_t *coll;	    /* likewise */
-	uint32_t finalized; /* local ranks that called PMIx_Finalize */
+	links_t *links; /* NULL for a step of one node */
+	coll_t *coll;	/* likewise */
 } pmixd_t;
 
 extern pmixd_t pmixd;

@@ -44,6 +44,7 @@ void tasklist_in_pmix(uint32_t local, bool in_pmix)
 	if (!task)
 		return;
 	task->in_pmix = in_pmix;
+	task->done = !in_pmix;
 	task->known = true;
 }
 
@@ -53,6 +54,14 @@ void tasklist_known(uint32_t local)
 
 	if (task)
 		task->known = true;
+}
+
+bool tasklist_all_done(void)
+{
+	for (uint32_t i = 0; i < pmixd.conf.nlocal; i++)
+		if (!tasklist_get(i).done)
+			return false;
+	return true;
 }
 
 bool tasklist_any_failed(void)

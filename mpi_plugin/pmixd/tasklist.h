@@ -16,6 +16,7 @@ typedef struct {
 	bool ended;   /* its process id may be another's by now */
 	int status;   /* then: as waitpid() has it */
 	bool in_pmix; /* it has called PMIx_Init, and not PMIx_Finalize */
+	bool done;    /* it has called PMIx_Finalize, and not PMIx_Init since */
 	bool known;   /* to libpmix: it has called PMIx_Init once */
 } task_t;
 
@@ -23,6 +24,9 @@ void tasklist_forked(uint32_t local, pid_t pid);
 void tasklist_exited(uint32_t local, int status);
 void tasklist_in_pmix(uint32_t local, bool in_pmix);
 void tasklist_known(uint32_t local);
+
+/* Have all tasks called PMIx_Finalize?  They may call PMIx_Init once more. */
+bool tasklist_all_done(void);
 
 /* Has a task died of a signal, or without PMIx_Finalize after PMIx_Init? */
 bool tasklist_any_failed(void);

@@ -53,6 +53,12 @@ teardown() {
     (( $(grep -c 'heard of it' <<< "$output") == 3 ))
 }
 
+@test "tasks that run two programs with PMIx, one after the other, are heard of in the second, too" {
+    run_psec step --kill-on-bad-exit=0 -N2 --ntasks-per-node=2 sh -c 'bin/c-init && exec bin/c-event --silent'
+    (( status == 0 ))
+    (( $(grep -c 'heard of it' <<< "$output") == 3 ))
+}
+
 # The tasks ignore SIGTERM, which comes first.
 @test "an abort is told to the others before they end" {
     run_psec step -N2 --ntasks-per-node=2 bin/c-event --abort
