@@ -45,6 +45,7 @@
 #include "nspaces.h"
 #include "peers.h"
 #include "pmixd.h"
+#include "progress.h"
 #include "publish_net.h"
 #include "spawn.h"
 #include "status.h"
@@ -65,6 +66,7 @@
 #define END_LIMIT_S    2 /* for cleaning up; then the alarm ends us */
 
 pmixd_t pmixd = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static pthread_t loop_thread;
 
 /* -- who we are ---------------------------------------------------------- */
 
@@ -430,8 +432,6 @@ static size_t max_requests(void)
 
 static int start_threads(psec_error_t *err)
 {
-	pthread_t loop;
-
 	if (evthread_use_pthreads() != 0 || !(pmixd.base = event_base_new()) ||
 	    !deadline_init())
 		return error_set(err, PSEC_ERR_NOMEM,
@@ -440,12 +440,11 @@ static int start_threads(psec_error_t *err)
 	pmixd.cred_workers = workers_create_lanes(
 		CRED_WORKERS, pmixd.conf.nlocal + 1, max_requests());
 	if (!pmixd.link_workers || !pmixd.cred_workers ||
-	    pthread_create(&loop, NULL, loop_main, NULL) != 0)
+	    pthread_create(&loop_thread, NULL, loop_main, NULL) != 0)
 		return error_set(err, PSEC_ERR_NOMEM,
 				 "psec-pmixd cannot start its threads: %s; is "
 				 "the user's limit of processes used up?",
 				 strerror(errno));
-	pthread_detach(loop);
 	return 0;
 }
 
@@ -676,6 +675,19 @@ static void drain(void)
 	}
 }
 
+/*
+ * libpmix is about to end: what still comes from other nodes, which end now,
+ * too, must not become an answer for it.
+ */
+static void end_loop(void)
+{
+	event_base_loopbreak(pmixd.base);
+	pthread_join(loop_thread, NULL);
+	pthread_mutex_lock(&pmixd.lock);
+	progress_end();
+	pthread_mutex_unlock(&pmixd.lock);
+}
+
 /* libpmix removes what it made; never mind how long that would take. */
 static void leave(void)
 {
@@ -695,6 +707,7 @@ static void leave(void)
 	if (pmixd.links)
 		unlink(WIRE_SOCKET);
 	unlink(STATUS_SOCKET);
+	end_loop();
 	PMIx_server_finalize();
 }
 

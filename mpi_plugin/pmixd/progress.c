@@ -21,6 +21,7 @@
 /* Guarded by pmixd.lock. */
 static progress_call_t *first, **last = &first;
 static bool asked; /* libpmix has not called back yet */
+static bool ended;
 
 static progress_call_t *take_all(void)
 {
@@ -63,9 +64,14 @@ void progress_post(progress_call_t *call, void (*fn)(progress_call_t *call))
 	call->next = NULL;
 	*last = call;
 	last = &call->next;
-	if (asked)
+	if (asked || ended)
 		return;
 	asked = true;
 	PMIX_LOAD_PROCID(&nobody, "psec-pmixd nobody", 0);
 	PMIx_server_deregister_client(&nobody, arrived, NULL);
+}
+
+void progress_end(void)
+{
+	ended = true;
 }

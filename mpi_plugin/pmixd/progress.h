@@ -25,4 +25,11 @@ struct progress_call {
  */
 void progress_post(progress_call_t *call, void (*fn)(progress_call_t *call));
 
+/*
+ * No more is posted, and no FN called: before PMIx_server_finalize(), which
+ * waits for the progress thread while it keeps libpmix's other functions out.
+ * With pmixd.lock held.
+ */
+void progress_end(void);
+
 #endif
