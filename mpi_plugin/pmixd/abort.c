@@ -178,12 +178,30 @@ bool abort_called(void)
 	return called;
 }
 
+/* Is it a tool, and does it name no process of the step either? */
+static bool is_strangers(const pmix_proc_t *proc, const pmix_proc_t procs[],
+			 size_t nprocs)
+{
+	if (PMIX_CHECK_NSPACE(proc->nspace, pmixd.nspace))
+		return false;
+	for (size_t i = 0; i < nprocs; i++)
+		if (PMIX_CHECK_NSPACE(procs[i].nspace, pmixd.nspace))
+			return false;
+	return true;
+}
+
 pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
 			   const char msg[], pmix_proc_t procs[], size_t nprocs,
 			   pmix_op_cbfunc_t cbfunc, void *cbdata)
 {
-	abort_t *a = calloc(1, sizeof(*a));
+	abort_t *a;
 
+	if (is_strangers(proc, procs, nprocs)) {
+		plog_info("a tool called PMIx_Abort, which is about its own "
+			  "processes: the step goes on");
+		return PMIX_ERR_NOT_SUPPORTED;
+	}
+	a = calloc(1, sizeof(*a));
 	plog_error("rank %u on node %s called PMIx_Abort with status %d%s%s; "
 		   "step %u.%u is killed",
 		   proc->rank, pmixd_node_name(pmixd.conf.node), status,

@@ -11,7 +11,9 @@
 
 /*
  * Host upcall abort.  Under Slurm a step is killed whole, so PROCS does not
- * narrow it: MPI_Abort on any communicator ends the step, as with mpirun.
+ * narrow it: MPI_Abort on any communicator ends the step, as with mpirun.  A
+ * tool that names none of the step's processes would end its own:
+ * PMIX_ERR_NOT_SUPPORTED.
  */
 pmix_status_t abort_upcall(const pmix_proc_t *proc, void *object, int status,
 			   const char msg[], pmix_proc_t procs[], size_t nprocs,

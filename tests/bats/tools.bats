@@ -108,6 +108,23 @@ SCRIPT
     succeeds tool n0 bin/c-tool --uri "$uri"
 }
 
+# RFC0024 is for tools, too.
+@test "a tool gets a credential, which names it" {
+    idle_begin
+    succeeds tool n1 bin/c-tool --uri "file:$dir/pmix.uri" --credential
+    says "credential of slurm.pmix.$job.0.tool.1.0 0, uid $(id -u psecalice)"
+}
+
+@test "a tool that calls PMIx_Abort does not end the step" {
+    idle_begin
+    succeeds tool n0 bin/c-tool --uri "file:$dir/pmix.uri" --abort
+    says 'abort '
+    log_says n0 'a tool called PMIx_Abort, which is about its own processes: the step goes on'
+    # It is still there, and serves.
+    succeeds tool n0 bin/c-tool --uri "file:$dir/pmix.uri"
+    on n0 pgrep -u psecalice -x sleep
+}
+
 @test "a tool that dies, and one that stays, do not disturb the step" {
     step_begin -N2 --ntasks-per-node=2 sh -c 'until test -e go; do sleep 0.1; done; exec bin/c-init --loops 20'
     step_runs sh

@@ -7,6 +7,10 @@
  *   server NAMESPACE RANK  whom it is connected with
  *   counters N             values in the answer to the query psec.counters
  *   size N                 tasks of the namespace --nspace
+ *   credential of NAMESPACE RANK, uid U
+ *                          with --credential: what the server says of one that
+ *                          it has made for the tool
+ *   abort STATUS           with --abort: how PMIx_Abort was answered
  *   out of rank R: TEXT    with --streams: a line of a task's output, or of its
  *   err of rank R: TEXT    error output
  *
@@ -24,11 +28,14 @@
 
 static const char *uri, *nspace;
 static long hold_ms, limit_s = 30;
-static bool streams, die;
+static bool streams, credential, aborts, die;
 static const option_t options[] = {
 	{ "--uri", OPT_TEXT, &uri, "connect with it; file:PATH reads it" },
 	{ "--nspace", OPT_TEXT, &nspace, "ask for its number of tasks" },
 	{ "--streams", OPT_FLAG, &streams, "ask for the tasks' output" },
+	{ "--credential", OPT_FLAG, &credential,
+	  "get a credential, and have it validated" },
+	{ "--abort", OPT_FLAG, &aborts, "call PMIx_Abort" },
 	{ "--hold-ms", OPT_NUMBER, &hold_ms, "stay connected for that long" },
 	{ "--limit-s", OPT_NUMBER, &limit_s, "be killed after that long" },
 	{ "--die", OPT_FLAG, &die, "end without PMIx_tool_finalize" },
@@ -115,6 +122,43 @@ static void ask_streams(void)
 	check(rc < 0 ? rc : PMIX_SUCCESS, "PMIx_IOF_pull");
 }
 
+/* The value of KEY in the answer about a credential. */
+static const pmix_value_t *told(const pmix_info_t *info, size_t n,
+				const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (PMIX_CHECK_KEY(&info[i], key))
+			return &info[i].value;
+	check(PMIX_ERR_NOT_FOUND, key);
+	return NULL;
+}
+
+static void ask_credential(void)
+{
+	pmix_byte_object_t cred = { NULL, 0 };
+	pmix_info_t *info = NULL;
+	size_t n = 0;
+
+	check(PMIx_Get_credential(NULL, 0, &cred), "PMIx_Get_credential");
+	check(PMIx_Validate_credential(&cred, NULL, 0, &info, &n),
+	      "PMIx_Validate_credential");
+	printf("credential of %s %u, uid %u\n",
+	       told(info, n, PMIX_NSPACE)->data.string,
+	       told(info, n, PMIX_RANK)->data.rank,
+	       told(info, n, PMIX_USERID)->data.uint32);
+	PMIX_INFO_FREE(info, n);
+	PMIX_BYTE_OBJECT_DESTRUCT(&cred);
+}
+
+static void call_abort(void)
+{
+	pmix_status_t rc = PMIx_Abort(7, "c-tool: abort", NULL, 0);
+
+	printf("abort %s\n", status_text(rc));
+}
+
 int main(int argc, char **argv)
 {
 	client_options(argc, argv, options);
@@ -126,6 +170,10 @@ int main(int argc, char **argv)
 		ask_size();
 	if (streams)
 		ask_streams();
+	if (credential)
+		ask_credential();
+	if (aborts)
+		call_abort();
 	fflush(stdout);
 	sleep_ms(hold_ms);
 	if (die)
