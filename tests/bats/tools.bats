@@ -9,8 +9,10 @@
 
 load common
 
+# With this process tracker, as with proctrack/cgroup, Slurm does not end psec-pmixd
+# and what that has started; with the other files' proctrack/linuxproc it does.
 setup_file() {
-    own_cluster --nodes 2
+    own_cluster --nodes 2 --conf ProctrackType=proctrack/pgid
 }
 
 teardown_file() {
