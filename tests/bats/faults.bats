@@ -427,6 +427,52 @@ first_loop() {
     leaves_nothing
 }
 
+# lose PROCESS NODE: it is killed, and the step has ended in time.
+lose() {
+    on "$2" pkill -KILL -n -x "$1"
+    on "$2" pkill -CONT -x psec-pmixd || :
+    step_end
+    in_time
+    (( status == 0 )) || grep -qE 'psec-pmixd|mpi/pmix|Killed' <<< "$output"
+    wait_for 20 no_process
+}
+
+@test "the loss of a process while ranks ask for each other's data ends the step" {
+    local what
+    for what in 'psec-pmixd n0' 'slurmstepd n1' 'c-dmodex n3'; do
+        # Rank 7, on n3, has not put what all the others ask for.
+        step_begin -N4 --ntasks-per-node=2 bin/c-dmodex --sleep-ms 3000 --no-missing --limit 40
+        step_runs c-dmodex
+        sleep 0.5
+        # shellcheck disable=SC2086 # two words
+        lose $what
+        (( status != 0 ))
+    done
+    works
+    leaves_nothing
+}
+
+@test "the loss of a process while ranks finalise" {
+    local what
+    for what in 'psec-pmixd n0' 'slurmstepd n1' 'c-init n3'; do
+        rm -f -- "$(cluster_dir)/shared/go"
+        step_begin -N4 --ntasks-per-node=2 bin/c-init --hold go --limit 30
+        wait_for 20 all_hold
+        # Nobody answers them on that node, so that they are in the midst of it.
+        on "${what#* }" pkill -STOP -x psec-pmixd
+        : > "$(cluster_dir)/shared/go"
+        wait_for 5 refuses on n2 pgrep -x c-init
+        # shellcheck disable=SC2086
+        lose $what
+    done
+    works
+    leaves_nothing
+}
+
+all_hold() {
+    (( $(grep -c ' holds$' "$step_out") == 8 ))
+}
+
 @test "scancel ends the step" {
     endless_begin
     cluster_exec --user psecalice -- scancel -u psecalice

@@ -11,6 +11,7 @@
 
 static long loops = 1, size = 64;
 static long sleeper[2] = { -1, 0 };
+static const char *hold;
 static bool leave;
 
 static const option_t options[] = {
@@ -18,6 +19,8 @@ static const option_t options[] = {
 	{ "--size", OPT_NUMBER, &size, "bytes that each rank puts" },
 	{ "--sleep-rank", OPT_PAIR, sleeper,
 	  "this rank sleeps that many ms before each fence" },
+	{ "--hold", OPT_TEXT, &hold,
+	  "say so, and wait for this file before PMIx_Finalize" },
 	{ "--leave", OPT_FLAG, &leave,
 	  "end at once after the last fence, without PMIx_Finalize" },
 	{ NULL, OPT_FLAG, NULL, NULL },
@@ -65,6 +68,15 @@ static void one_loop(uint32_t loop, void *buf)
 	verify(key, loop);
 }
 
+static void wait_for_file(void)
+{
+	(void)printf("rank %u holds\n", client_rank());
+	(void)fflush(stdout);
+	client_doing("waiting for %s", hold);
+	while (access(hold, F_OK) != 0)
+		sleep_ms(10);
+}
+
 int main(int argc, char **argv)
 {
 	void *buf;
@@ -78,6 +90,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < loops; i++)
 		one_loop((uint32_t)i, buf);
 	free(buf);
+	if (hold)
+		wait_for_file();
 	/* What a node still has to send then must not end with its ranks. */
 	if (leave)
 		_exit(0);
