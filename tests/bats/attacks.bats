@@ -128,6 +128,15 @@ sockets() {
     wait_end
 }
 
+@test "a server of a step of one node listens for no links" {
+    step_begin -N1 -n2 -w n0 sh -c 'bin/c-init --hold go'
+    wait_for 20 grep -c 'rank 1 holds' "$step_out"
+    [[ $(sockets -t | cut -d' ' -f4) =~ ^127\.0\.0\.1:[0-9]+$ ]]
+    : > "$shared/go"
+    step_end
+    (( status == 0 ))
+}
+
 @test "nobody reads in /proc what a step's processes have, nor psec-pmixd's user" {
     wait_begin
     # Reads what it can of the processes in its arguments; says what it could.
