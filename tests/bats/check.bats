@@ -43,7 +43,8 @@ teardown() {
     cat "$conf.own" > "$conf"
     cat "$plugstack.own" > "$plugstack"
     local place
-    for place in "$install/sbin" "$plugin" "$mechdir" /run/psec "${libpmix:-/none}" "$(cluster_dir)/munge/key"; do
+    for place in "$install/sbin" "$plugin" "$mechdir" /run/psec "${libpmix:-/none}" "$(cluster_dir)/munge/key" \
+        "$conf" "$plugstack"; do
         while on n1 umount "$place" 2> /dev/null; do :; done
     done
     on n0 ip rule del pref 100 2> /dev/null || :
@@ -131,6 +132,26 @@ finds() {
     (( status == 1 ))
     [[ ${lines[0]} == 'PSEC WARNING - plugstack-line on head' ]]
     says "has spank_psec.so as 'optional'"
+}
+
+@test "a host whose slurmd was sent its configuration is checked with that" {
+    # As slurmd leaves it; the user cannot read slurmctld's own files there.
+    mkdir "$files/conf"
+    grep -v '^PlugStackConfig' "$conf" > "$files/conf/slurm.conf"
+    cp "$plugstack" "$files/conf"
+    : > "$files/hidden"
+    chmod 600 "$files/hidden"
+    on n1 mkdir -p /run/slurm
+    on n1 ln -sfn "$files/conf" /run/slurm/conf
+    on n1 mount --bind "$files/hidden" "$conf"
+    on n1 mount --bind "$files/hidden" "$plugstack"
+    run_psec cluster_exec --user psecalice --node n1 -- env -u SLURM_CONF "$check"
+    [[ $status -eq 0 && $output == 'PSEC OK - 1 host(s) checked' ]]
+    echo > "$files/conf/plugstack.conf"
+    run_psec cluster_exec --user psecalice --node n1 -- env -u SLURM_CONF "$check"
+    (( status == 2 ))
+    says '/run/slurm/conf/plugstack.conf has no line with spank_psec.so'
+    on n1 rm -r /run/slurm
 }
 
 @test "fault 3, slurm-version: the plugin was built for another Slurm" {
@@ -314,6 +335,7 @@ END
     sed -i '1s/$/ mechanisms=native/' "$plugstack"
     as_alice --json
     finds trial head 'a step of several nodes needs the mechanism munge for its links'
+    [[ $(rows .trial) == false ]]
 }
 
 @test "no credential of root's is made" {
