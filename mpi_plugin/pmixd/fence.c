@@ -26,8 +26,9 @@ typedef struct {
 static void say_lost(uint32_t node)
 {
 	if (coll_is_lost(pmixd.coll, node))
-		plog_error("a fence cannot complete: node %s is lost",
-			   pmixd_node_name(node));
+		plog_error("a fence cannot complete: node %s is lost: %s",
+			   pmixd_node_name(node),
+			   links_why_lost(pmixd.links, node));
 	else if (node != UINT32_MAX)
 		plog_info("a fence cannot complete: node %s has given up",
 			  pmixd_node_name(node));

@@ -148,8 +148,9 @@ static void say_lost(const group_t *g, uint32_t node)
 			  pmixd_node_name(pmixd.conf.node));
 	else if (coll_is_lost(pmixd.coll, node))
 		plog_error("the %s of group '%s' cannot complete: node %s is "
-			   "lost",
-			   op_name(g), g->name, pmixd_node_name(node));
+			   "lost: %s",
+			   op_name(g), g->name, pmixd_node_name(node),
+			   links_why_lost(pmixd.links, node));
 	else
 		plog_info("the %s of group '%s' cannot complete: node %s has "
 			  "given up",

@@ -66,6 +66,7 @@ struct peer {
 	conn_t *conn;	     /* CONNECTING: may be NULL; UP */
 	txq_t early;	     /* messages sent before it is UP */
 	struct setup *setup; /* INVITED and CONNECTING */
+	char *why;	     /* it was lost; NULL: it was not, or no memory */
 };
 
 /* A peer that is being set up. */
@@ -220,6 +221,8 @@ static void lose(links_t *links, struct peer *peer, const char *why)
 	txq_clear(&peer->early);
 	peer->conn = NULL;
 	peer->state = PEER_LOST;
+	free(peer->why);
+	peer->why = strdup(peer->said_goodbye ? "its tasks have ended" : why);
 	plog_debug("%s", text);
 	for (unsigned i = 0; i < links->nlost; i++)
 		links->lost[i].fn(links->lost[i].arg, node_of(links, peer),
@@ -777,6 +780,7 @@ static void destroy_peer(struct peer *peer, int64_t deadline_ms)
 	conn_destroy(peer->conn);
 	setup_end(peer);
 	txq_clear(&peer->early);
+	free(peer->why);
 }
 
 void links_destroy(links_t *links)
@@ -822,6 +826,13 @@ void links_on_lost(links_t *links, link_lost_fn fn, void *arg)
 	links->lost[links->nlost].fn = fn;
 	links->lost[links->nlost].arg = arg;
 	links->nlost++;
+}
+
+const char *links_why_lost(const links_t *links, uint32_t node)
+{
+	const char *why = node < links->top ? links->peers[node].why : NULL;
+
+	return why ? why : "the reason was not kept";
 }
 
 void links_on_drained(links_t *links, link_drained_fn fn, void *arg)

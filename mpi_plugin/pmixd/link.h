@@ -124,6 +124,12 @@ typedef void (*link_lost_fn)(void *arg, uint32_t node, int orderly,
 void links_on_lost(links_t *links, link_lost_fn fn, void *arg);
 
 /*
+ * Why NODE, which is lost, was lost: the end of a sentence that names the node.
+ * Never NULL; valid until it is lost again, or links_destroy().
+ */
+const char *links_why_lost(const links_t *links, uint32_t node);
+
+/*
  * Send one message made of the IOVCNT pieces of IOV (copied where it cannot
  * be written at once).  Messages to one node arrive once, in order.  Sets
  * the link up if need be.

@@ -174,6 +174,10 @@ static void a_node_that_is_never_there_is_lost_with_a_sentence(void **state)
 			    "node n2 (host2) is lost: no link within 400 ms: "
 			    "slurmd could not hand over the invitation: No "
 			    "such file or directory");
+	mesh_lock(m, 0);
+	assert_string_equal(links_why_lost(mesh_links(m, 0), 2),
+			    strstr(lost.why, "no link within"));
+	mesh_unlock(m, 0);
 	assert_int_equal(mesh_send(m, 0, 2, "?", 1), -1);
 	assert_int_equal(mesh_lost(m, 0, 2).times, 1);
 	mesh_close(m);
@@ -358,6 +362,10 @@ static void an_orderly_end_is_told_apart(void **state)
 	assert_int_equal(lost.orderly, 1);
 	assert_string_equal(lost.why, "node n1 (host1) has left: its "
 				      "connection ended");
+	mesh_lock(m, 0);
+	assert_string_equal(links_why_lost(mesh_links(m, 0), 1),
+			    "its tasks have ended");
+	mesh_unlock(m, 0);
 	assert_int_equal(mesh_send(m, 0, 1, "?", 1), -1);
 	mesh_close(m);
 }
