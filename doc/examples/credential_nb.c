@@ -6,8 +6,10 @@
  *   srun --mpi=pmix -n1 ./credential_nb [TYPES [SECONDS]]
  *
  * TYPES is a list of types by preference, such as native,munge.  Only this
- * user may validate the credential.  Needs: cc credential_nb.c -pthread
- * $(pkg-config --cflags --libs pmix)
+ * user may validate the credential.
+ *
+ *   cc -o credential_nb credential_nb.c -pthread \
+ *      $(pkg-config --cflags --libs pmix)
  */
 #include <pthread.h>
 #include <stdio.h>

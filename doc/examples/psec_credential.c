@@ -9,8 +9,8 @@
  * does, which Slurm jobs have.  In real life the credential goes to another
  * process, on the same node or on another, and that one validates it.
  *
- *   cc -o psec_credential psec_credential.c $(pkg-config --cflags --libs
- * libpsec)
+ *   cc -o psec_credential psec_credential.c \
+ *      $(pkg-config --cflags --libs libpsec)
  */
 #include <err.h>
 #include <stdio.h>
