@@ -57,6 +57,7 @@ static const struct option {
 	{ "probe", SWITCH, offsetof(psec_site_t, probe), "on" },
 	{ "probe_empty", EMPTY, offsetof(psec_site_t, probe_keep), "fail" },
 };
+#define IN_CONF	  " (behind spank_psec.so in plugstack.conf)"
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
 static const char *const levels[] = { "error", "info", "verbose", "debug",
@@ -328,10 +329,11 @@ static int parse_word(psec_site_t *site, const char *word, psec_error_t *err)
 		    strncmp(word, opt->key, len) != 0)
 			continue;
 		if (word[len] != '=' || !word[len + 1])
-			return refuse(err, "option '%s' needs a value: %s=%s",
-				      opt->key, opt->key, expected(opt->kind));
+			return refuse(
+				err, "option '%s' needs a value: %s=%s" IN_CONF,
+				opt->key, opt->key, expected(opt->kind));
 		if (!set(site, opt, word + len + 1))
-			return refuse(err, "'%s': %s must be %s", word,
+			return refuse(err, "'%s': %s must be %s" IN_CONF, word,
 				      opt->key, expected(opt->kind));
 		return 0;
 	}

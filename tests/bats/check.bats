@@ -134,6 +134,15 @@ finds() {
     says "has spank_psec.so as 'optional'"
 }
 
+@test "a wrong word behind spank_psec.so is shown with its sentence" {
+    sed -i '1s/$/ probe=maybe/' "$plugstack"
+    run_psec cluster_exec --user psecalice -- "$check" --json
+    finds plugstack-line head "psec: 'probe=maybe': probe must be on or off"
+    # Also where srun can no longer ask.
+    via --no-trial --json
+    rows '.findings[] | select(.check == "plugstack-line" and .host == "n1") | .what' | grep -F "'probe=maybe'"
+}
+
 @test "a host whose slurmd was sent its configuration is checked with that" {
     # As slurmd leaves it; the user cannot read slurmctld's own files there.
     mkdir "$files/conf"
