@@ -17,6 +17,7 @@
 #include "../../mpi_plugin/pmixd/connect.c" /* NOLINT(bugprone-suspicious-include) */
 #include "clock.h"
 #include "fuzz.h"
+#include "posted.h"
 
 #define STEPS	 4 /* ours is number 1 */
 #define OWN_STEP 1
@@ -43,7 +44,6 @@ static struct {
 		void *arg;
 	} needs[ASKS_MAX * STEPS];
 	unsigned nneeds;
-	progress_call_t *posted;
 	name_t seen; /* of the last message sent */
 } world;
 
@@ -133,13 +133,6 @@ pmix_status_t fence_upcall(const pmix_proc_t procs[], size_t nprocs,
 {
 	free(data);
 	return PMIX_ERR_NOT_SUPPORTED; /* another file's */
-}
-
-void progress_post(progress_call_t *call, void (*fn)(progress_call_t *call))
-{
-	call->fn = fn;
-	call->next = world.posted;
-	world.posted = call;
 }
 
 /* -- commands ---------------------------------------------------------------
@@ -305,17 +298,6 @@ static void lose(uint32_t step)
 	}
 }
 
-/* What libpmix's thread does. */
-static void run_posted(void)
-{
-	progress_call_t *call;
-
-	while ((call = world.posted)) {
-		world.posted = call->next;
-		call->fn(call);
-	}
-}
-
 static void command(feed_t *feed)
 {
 	switch (feed_u8(feed)) {
@@ -343,7 +325,7 @@ static void command(feed_t *feed)
 	default:
 		break;
 	}
-	run_posted();
+	posted_run();
 }
 
 /* -- the step ---------------------------------------------------------------
@@ -372,7 +354,7 @@ static void close_world(void)
 	for (uint32_t i = 0; i < STEPS; i++)
 		lose(i);
 	lose(PEERS_ALL);
-	run_posted();
+	posted_run();
 	MUST(!members);
 	for (unsigned i = 0; i < world.nasks; i++)
 		MUST(world.answers[i] == 1);

@@ -15,6 +15,7 @@
 #include "../../mpi_plugin/pmixd/spawn.c" /* NOLINT(bugprone-suspicious-include) */
 #include "clock.h"
 #include "fuzz.h"
+#include "posted.h"
 
 #define SPAWNS_MAX 8
 
@@ -31,7 +32,6 @@ static struct {
 		void *arg;
 	} needs[SPAWNS_MAX];
 	unsigned nneeds;
-	progress_call_t *posted;
 	const char *parent; /* in the environment */
 } world;
 
@@ -129,13 +129,6 @@ int spawn_io_send(int fd, wire_t *wire, uint8_t type, const void *data,
 int spawn_io_recv(int fd, wire_t *wire, uint8_t *type, char **data, size_t *len)
 {
 	return -1;
-}
-
-void progress_post(progress_call_t *call, void (*fn)(progress_call_t *call))
-{
-	call->fn = fn;
-	call->next = world.posted;
-	world.posted = call;
 }
 
 /* -- commands ---------------------------------------------------------------
@@ -256,16 +249,6 @@ static void parent(feed_t *feed)
 	spawn_up();
 }
 
-static void run_posted(void)
-{
-	progress_call_t *call;
-
-	while ((call = world.posted)) {
-		world.posted = call->next;
-		call->fn(call);
-	}
-}
-
 static void command(feed_t *feed)
 {
 	switch (feed_u8(feed)) {
@@ -303,7 +286,7 @@ static void command(feed_t *feed)
 	default:
 		break;
 	}
-	run_posted();
+	posted_run();
 }
 
 /* -- the step ---------------------------------------------------------------
@@ -327,7 +310,7 @@ static void close_world(void)
 		end_srun(i, NULL, 0);
 	while (clock_waits())
 		tick(&(feed_t){ NULL, 0 });
-	run_posted();
+	posted_run();
 	for (unsigned i = 0; i < world.nspawns; i++)
 		MUST(world.answers[i] == 1);
 	MUST(!spawns);
