@@ -27,6 +27,7 @@
 #include "nspaces.h"
 #include "peers.h"
 #include "pmixd.h"
+#include "procset.h"
 #include "progress.h"
 
 #define SIG_LEN	  ASSEMBLY_SIG_LEN
@@ -632,38 +633,22 @@ static void timed_out(deadline_t *d)
 	member_end(m, PMIX_ERR_TIMEOUT, NULL, 0);
 }
 
-/* What INFO says: PMIX_TIMEOUT, and whether a rank ended before it joined. */
-static pmix_status_t read_info(const pmix_info_t info[], size_t ninfo,
-			       int *timeout_s, pmix_status_t *joined)
-{
-	pmix_status_t rc = PMIX_SUCCESS;
-
-	*timeout_s = 0;
-	*joined = PMIX_SUCCESS;
-	for (size_t i = 0; i < ninfo; i++) {
-		if (PMIX_CHECK_KEY(&info[i], PMIX_TIMEOUT))
-			PMIX_VALUE_GET_NUMBER(rc, &info[i].value, *timeout_s,
-					      int);
-		if (PMIX_CHECK_KEY(&info[i], PMIX_LOCAL_COLLECTIVE_STATUS) &&
-		    info[i].value.type == PMIX_STATUS &&
-		    info[i].value.data.status != PMIX_SUCCESS)
-			*joined = PMIX_ERR_LOST_CONNECTION;
-	}
-	return rc == PMIX_SUCCESS ? rc : PMIX_ERR_BAD_PARAM;
-}
-
 /* M becomes the callee's; it is answered unless an error is returned. */
 static pmix_status_t join(member_t *m, const pmix_proc_t procs[], size_t nprocs,
 			  const pmix_info_t info[], size_t ninfo,
 			  const char *data, size_t len)
 {
-	pmix_status_t rc, joined = PMIX_SUCCESS;
+	/* libpmix tells where a rank here has ended before it joined. */
+	const pmix_status_t joined = directive_all_joined(info, ninfo)
+					     ? PMIX_SUCCESS
+					     : PMIX_ERR_LOST_CONNECTION;
+	pmix_status_t rc;
 	uint32_t count = 0;
 	int timeout_s = 0;
 
 	rc = count_nodes(procs, nprocs, &count);
 	if (rc == PMIX_SUCCESS)
-		rc = read_info(info, ninfo, &timeout_s, &joined);
+		rc = directive_timeout(info, ninfo, &timeout_s);
 	if (rc != PMIX_SUCCESS) {
 		free(m->locals);
 		free(m);

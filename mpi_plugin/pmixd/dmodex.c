@@ -22,6 +22,7 @@
 #include "nspaces.h"
 #include "peers.h"
 #include "pmixd.h"
+#include "procset.h"
 
 #define LOOK_AGAIN_MIN_MS 5
 #define LOOK_AGAIN_MAX_MS 500
@@ -118,17 +119,6 @@ static void ask_timed_out(deadline_t *d)
 	(void)send_message(a->at, &forget, NULL, 0);
 	ask_take(a->id, a->at);
 	ask_finish(a, PMIX_ERR_TIMEOUT, NULL, 0);
-}
-
-/* INFO: the caller's PMIX_TIMEOUT, or NULL. */
-static pmix_status_t ask_seconds(const pmix_info_t *info, int *timeout_s)
-{
-	pmix_status_t rc = PMIX_SUCCESS;
-
-	*timeout_s = 0;
-	if (info)
-		PMIX_VALUE_GET_NUMBER(rc, &info->value, *timeout_s, int);
-	return rc == PMIX_SUCCESS ? rc : PMIX_ERR_BAD_PARAM;
 }
 
 static const pmix_info_t *find(const pmix_info_t info[], size_t ninfo,
@@ -231,7 +221,7 @@ static pmix_status_t ask_abroad(const pmix_proc_t *proc,
 	memcpy(a->key, key, strlen(key) + 1);
 	pthread_mutex_lock(&pmixd.lock);
 	a->id = ++last_id;
-	rc = ask_seconds(find(info, ninfo, PMIX_TIMEOUT), &a->timeout_s);
+	rc = directive_timeout(info, ninfo, &a->timeout_s);
 	if (rc != PMIX_SUCCESS || is_repeated(cbdata)) {
 		free(a);
 	} else {
@@ -274,7 +264,7 @@ pmix_status_t dmodex_upcall(const pmix_proc_t *proc, const pmix_info_t info[],
 	a->at.node = pmixd.layout.node_of[proc->rank];
 	pthread_mutex_lock(&pmixd.lock);
 	a->id = ++last_id;
-	rc = ask_seconds(find(info, ninfo, PMIX_TIMEOUT), &a->timeout_s);
+	rc = directive_timeout(info, ninfo, &a->timeout_s);
 	if (rc == PMIX_SUCCESS)
 		rc = ask_send(a, proc->rank, name);
 	if (rc != PMIX_SUCCESS)
