@@ -10,7 +10,9 @@
 #include "infolist.h"
 #include "nspaces.h"
 #include "pmixd.h"
+#include "tasklist.h"
 
+#define CODES_MAX  4  /* for one end */
 #define EVENTS_MAX 64 /* that a node tells: the end of a step is no storm */
 
 static unsigned told; /* so far; guarded by pmixd.lock */
@@ -20,7 +22,8 @@ static bool by_signal(const task_t *task)
 	return WIFSIGNALED(task->status);
 }
 
-size_t ends_codes(const task_t *task, pmix_status_t codes[ENDS_CODES_MAX])
+/* The codes for the end of a task: that of any, the cause, ...; how many. */
+static size_t codes_of(const task_t *task, pmix_status_t codes[CODES_MAX])
 {
 	size_t n = 0;
 
@@ -91,7 +94,7 @@ static void tell_connected(pmix_status_t code, const pmix_proc_t *proc,
 
 void ends_task_ended(uint32_t local)
 {
-	pmix_status_t codes[ENDS_CODES_MAX];
+	pmix_status_t codes[CODES_MAX];
 	uint32_t steps[ASSEMBLY_STEPS_MAX];
 	pmix_data_array_t info;
 	pmix_proc_t proc;
@@ -102,7 +105,7 @@ void ends_task_ended(uint32_t local)
 	task = tasklist_get(local);
 	nsteps = assembly_leave(local, steps);
 	pthread_mutex_unlock(&pmixd.lock);
-	n = ends_codes(&task, codes);
+	n = codes_of(&task, codes);
 	if (!is_news(&task) || !take_turn(n))
 		return;
 	PMIX_LOAD_PROCID(&proc, pmixd.nspace, pmixd.conf.ranks[local]);

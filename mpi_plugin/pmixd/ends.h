@@ -12,17 +12,9 @@
 #ifndef PMIXD_ENDS_H
 #define PMIXD_ENDS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include <pmix_common.h>
-
-#include "tasklist.h"
-
-#define ENDS_CODES_MAX 4
-
-/* The codes for the end of a task: that of any, the cause, ...; how many. */
-size_t ends_codes(const task_t *task, pmix_status_t codes[ENDS_CODES_MAX]);
 
 /* The local task LOCAL has ended, and tasklist.h knows how.  Main thread. */
 void ends_task_ended(uint32_t local);

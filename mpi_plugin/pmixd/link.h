@@ -40,7 +40,7 @@ typedef struct links links_t;
 typedef enum {
 	LINK_COLL = 1,	       /* coll.c: rounds of a collective */
 	LINK_DMODEX = 2,       /* dmodex.c: direct modex */
-	LINK_NOTICE = 3,       /* step.c: this step is ending, and why */
+	LINK_NOTICE = 3,       /* notice.c: this step is ending, and why */
 	LINK_KEY = 4,	       /* step_key.c: the key of native credentials */
 	LINK_PUBLISH = 8,      /* publish_net.c: published data */
 	LINK_EVENT = 9,	       /* event.c: events for all nodes */
