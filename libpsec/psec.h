@@ -240,7 +240,9 @@ typedef struct {
  * Make a credential of the calling process's effective uid and gid (never of
  * another's) with mechanism MECH.  *CRED is a malloc()ed blob of *LEN bytes
  * with a NUL after its end that *LEN does not count; free() it.  May block in
- * the service.
+ * the service.  PSEC_ERR_ARG or _TOO_BIG for a request that is impossible,
+ * PSEC_ERR_UNAVAILABLE where the service does not answer, or MECH makes no
+ * credentials; PSEC_ERR_PLUGIN and _NO_MECH as in psec_mech_probe().
  */
 psec_code_t psec_cred_create(psec_t *psec, const char *mech,
 			     const psec_cred_request_t *req, void **cred,
@@ -363,6 +365,7 @@ void psec_handshake_destroy(psec_handshake_t *hs);
  */
 void psec_handshake_set_fd(psec_handshake_t *hs, int fd);
 
+/* What HS waits for.  Never blocks. */
 psec_hs_state_t psec_handshake_state(const psec_handshake_t *hs);
 
 /*
@@ -378,7 +381,11 @@ psec_code_t psec_handshake_input(psec_handshake_t *hs, const void *buf,
  * state WORK only.  May block.
  */
 psec_code_t psec_handshake_work(psec_handshake_t *hs, psec_error_t *err);
-/* What to send next (state OUTPUT); tell with _sent() how much went out. */
+/*
+ * What to send next, *LEN bytes of HS's own, valid until the next call on HS;
+ * in another state than OUTPUT NULL, and *LEN is 0.  Tell with _sent() how many
+ * of them went out: after the last the state changes.  Neither blocks.
+ */
 const void *psec_handshake_output(const psec_handshake_t *hs, size_t *len);
 void psec_handshake_sent(psec_handshake_t *hs, size_t len);
 
@@ -407,6 +414,7 @@ typedef struct {
 	psec_role_t role;   /* of the peer */
 } psec_peer_t;
 
+/* PSEC_ERR_ARG: HS is not in state DONE.  Never blocks. */
 psec_code_t psec_handshake_peer(const psec_handshake_t *hs, psec_peer_t *peer,
 				psec_error_t *err);
 
