@@ -59,7 +59,7 @@ static void must_say(const char *key, const char *text)
 {
 	pmix_info_t *a = need(key, PMIX_STRING);
 
-	if (!strstr(a->value.data.string, text))
+	if (strcmp(a->value.data.string, text) != 0)
 		client_wrong("'%s' is '%s'", key, a->value.data.string);
 	PMIX_INFO_FREE(a, 1);
 }
@@ -155,26 +155,81 @@ static void memory(void)
 	PMIX_INFO_FREE(a, 1);
 }
 
+/* The set NAME, whose first rank is FIRST; returns its size. */
+static uint32_t check_set(const char *name, uint32_t first)
+{
+	pmix_status_t rc;
+	pmix_info_t *a =
+		ask(PMIX_QUERY_PSET_MEMBERSHIP, PMIX_PSET_NAME, name, &rc);
+	const pmix_data_array_t *array;
+	const pmix_proc_t *procs;
+	uint32_t n;
+
+	if (!a || a->value.type != PMIX_DATA_ARRAY ||
+	    a->value.data.darray->type != PMIX_PROC)
+		client_fail("members of '%s': %s", name, status_text(rc));
+	array = a->value.data.darray;
+	procs = array->array;
+	n = (uint32_t)array->size;
+	for (uint32_t i = 0; i < n; i++)
+		if (procs[i].rank != first + i ||
+		    !PMIX_CHECK_NSPACE(procs[i].nspace, client_proc(0).nspace))
+			client_wrong("member %u of '%s' is rank %u of %s", i,
+				     name, procs[i].rank, procs[i].nspace);
+	PMIX_INFO_FREE(a, 1);
+	return n;
+}
+
+/* The components of the step, and each rank is in one. */
 static void sets(void)
 {
-	char name[PMIX_MAX_NSLEN + 16];
-	pmix_status_t rc;
+	char name[PMIX_MAX_NSLEN + 24], *all;
 	pmix_info_t *a = need(PMIX_QUERY_NUM_PSETS, PMIX_SIZE);
+	uint32_t ranks = 0;
 
 	if (a->value.data.size != (size_t)psets)
 		client_wrong("there are %zu process sets", a->value.data.size);
 	PMIX_INFO_FREE(a, 1);
-	(void)snprintf(name, sizeof(name), "%s/0", client_proc(0).nspace);
-	must_say(PMIX_QUERY_PSET_NAMES, psets ? name : "");
-	if (!psets) {
-		must_refuse(PMIX_QUERY_PSET_MEMBERSHIP, PMIX_PSET_NAME, name);
-		return;
+	a = need(PMIX_QUERY_PSET_NAMES, PMIX_STRING);
+	all = a->value.data.string;
+	for (long i = 0; i <= psets; i++) {
+		(void)snprintf(name, sizeof(name), "%s/%ld",
+			       client_proc(0).nspace, i);
+		if (list_has(all, name) != (i < psets))
+			client_wrong("the process sets are '%s'", all);
+		if (i < psets)
+			ranks += check_set(name, ranks);
 	}
-	a = ask(PMIX_QUERY_PSET_MEMBERSHIP, PMIX_PSET_NAME, name, &rc);
-	if (!a || a->value.type != PMIX_DATA_ARRAY ||
-	    a->value.data.darray->type != PMIX_PROC ||
-	    a->value.data.darray->size == 0)
-		client_wrong("members of '%s': %s", name, status_text(rc));
+	if (!psets && *all)
+		client_wrong("the process sets are '%s'", all);
+	PMIX_INFO_FREE(a, 1);
+	must_refuse(PMIX_QUERY_PSET_MEMBERSHIP, PMIX_PSET_NAME, name);
+	if (psets && ranks != client_size())
+		client_wrong("%u ranks are in process sets", ranks);
+}
+
+static void supported(void)
+{
+	static const char *const keys[] = {
+		"psec.counters",
+		PMIX_QUERY_SUPPORTED_KEYS,
+		PMIX_QUERY_NAMESPACES,
+		PMIX_QUERY_NAMESPACE_INFO,
+		PMIX_QUERY_JOB_STATUS,
+		PMIX_QUERY_PROC_TABLE,
+		PMIX_QUERY_LOCAL_PROC_TABLE,
+		PMIX_QUERY_NUM_PSETS,
+		PMIX_QUERY_PSET_NAMES,
+		PMIX_QUERY_PSET_MEMBERSHIP,
+		PMIX_QUERY_MEMORY_USAGE,
+	};
+	pmix_info_t *a = need(PMIX_QUERY_SUPPORTED_KEYS, PMIX_STRING);
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (!list_has(a->value.data.string, keys[i]))
+			client_wrong("'%s' is not among '%s'", keys[i],
+				     a->value.data.string);
+	PMIX_INFO_FREE(a, 1);
 }
 
 int main(int argc, char **argv)
@@ -186,7 +241,7 @@ int main(int argc, char **argv)
 	client_init();
 	places = places_exchange();
 	must_say(PMIX_QUERY_NAMESPACES, client_proc(0).nspace);
-	must_say(PMIX_QUERY_SUPPORTED_KEYS, PMIX_QUERY_PROC_TABLE);
+	supported();
 	a = need(PMIX_QUERY_JOB_STATUS, PMIX_STATUS);
 	if (a->value.data.status != PMIX_SUCCESS)
 		client_wrong("the step's status is %s",
