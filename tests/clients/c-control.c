@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * c-control - PMIx_Job_control: rank 0 has a signal sent to the others, then
- * what is wrong must be refused; --kill and --terminate end the last rank.
+ * c-control - PMIx_Job_control: rank 0 has a signal sent to the others, and the
+ * last paused and resumed, then what is wrong must be refused; --kill and
+ * --terminate end the last rank.
  */
 #include "client.h"
 
@@ -10,9 +11,11 @@
 #include <string.h>
 
 #define LIMIT_MS 10000
+#define NAP_MS	 300
 
 static bool kill_last, terminate;
-static volatile sig_atomic_t signals;
+static volatile sig_atomic_t usr1, usr2;
+static volatile int64_t usr1_us, cont_us; /* when they came */
 
 static const option_t options[] = {
 	{ "--kill", OPT_FLAG, &kill_last, "then kill the last rank" },
@@ -22,7 +25,14 @@ static const option_t options[] = {
 
 static void on_signal(int sig)
 {
-	signals++;
+	if (sig == SIGUSR1) {
+		usr1_us = now_us();
+		usr1++;
+	} else if (sig == SIGUSR2) {
+		usr2++;
+	} else {
+		cont_us = now_us();
+	}
 }
 
 static pmix_status_t control(const pmix_proc_t *targets, size_t n,
@@ -48,21 +58,23 @@ static void must_be(pmix_status_t rc, pmix_status_t expected, const char *what)
 			     status_text(expected));
 }
 
-static void await_signals(int n)
+static void await_signals(int ones, int twos)
 {
 	int64_t until = now_us() + LIMIT_MS * 1000LL;
 
-	client_doing("waiting for %d signals", n);
-	while (signals < n && now_us() < until)
+	client_doing("waiting for %d signals", ones + twos);
+	while ((usr1 < ones || usr2 < twos) && now_us() < until)
 		sleep_ms(5);
-	if (signals != n)
-		client_wrong("%d signals came instead of %d", (int)signals, n);
+	if (usr1 != ones || usr2 != twos)
+		client_wrong("%d and %d signals came instead of %d and %d",
+			     (int)usr1, (int)usr2, ones, twos);
 }
 
 /* All, then one. */
 static void signalling(void)
 {
 	pmix_proc_t last = client_proc(client_size() - 1);
+	int twos = client_rank() == last.rank;
 
 	if (client_rank() == 0) {
 		client_check(control(NULL, 0, PMIX_JOB_CTRL_SIGNAL, SIGUSR1),
@@ -70,9 +82,35 @@ static void signalling(void)
 		client_check(control(&last, 1, PMIX_JOB_CTRL_SIGNAL, SIGUSR2),
 			     "a signal for the last");
 	}
-	await_signals(client_rank() == last.rank ? 2 : 1);
+	await_signals(1, twos);
 	fence_all(false);
-	await_signals(client_rank() == last.rank ? 2 : 1);
+	await_signals(1, twos);
+}
+
+/* A signal for the last rank, which is paused, comes when it goes on. */
+static void pausing(void)
+{
+	pmix_proc_t last = client_proc(client_size() - 1);
+	int64_t until = now_us() + LIMIT_MS * 1000LL;
+
+	if (client_rank() == 0) {
+		client_check(control(&last, 1, PMIX_JOB_CTRL_PAUSE, 0),
+			     "pausing the last");
+		client_check(control(&last, 1, PMIX_JOB_CTRL_SIGNAL, SIGUSR1),
+			     "a signal for the paused one");
+		sleep_ms(NAP_MS);
+		client_check(control(&last, 1, PMIX_JOB_CTRL_RESUME, 0),
+			     "resuming it");
+	}
+	if (client_rank() != last.rank)
+		return;
+	client_doing("waiting to be paused and resumed");
+	while ((!usr1_us || !cont_us) && now_us() < until)
+		sleep_ms(5);
+	if (!cont_us)
+		client_wrong("it was not resumed");
+	else if (usr1 != 2 || cont_us - usr1_us > NAP_MS * 1000LL / 2)
+		client_wrong("it was not paused");
 }
 
 static void refusals(void)
@@ -119,9 +157,14 @@ int main(int argc, char **argv)
 	client_options(argc, argv, options);
 	(void)signal(SIGUSR1, on_signal);
 	(void)signal(SIGUSR2, on_signal);
+	(void)signal(SIGCONT, on_signal);
 	client_init();
 	fence_all(false);
 	signalling();
+	fence_all(false);
+	usr1_us = 0;
+	fence_all(false);
+	pausing();
 	if (client_rank() == 0)
 		refusals();
 	fence_all(false);
