@@ -86,7 +86,7 @@ in_job() {
     succeeds in_job -N2 '
         srun --mpi=none --overlap -N2 -n2 sleep 60 & none=$!
         srun --mpi=pmix --overlap -N1 -n1 -w n1 bin/c-publish --offer gone
-        srun --mpi=pmix --overlap -N1 -n1 -w n0 bin/c-publish --want gone --refused || exit
+        srun --mpi=pmix --overlap -N1 -n1 -w n0 bin/c-publish --want gone --refused --max-ms 4000 || exit
         srun --mpi=pmix --overlap -N1 -n1 -w n1 bin/c-publish --offer one --want two &
         srun --mpi=pmix --overlap -N1 -n1 -w n0 bin/c-publish --offer two --want one || exit
         kill $none; wait $!'

@@ -16,13 +16,14 @@
 
 static const char *offer, *want, *value = "the value";
 static bool refused;
-static long nap_ms = 300;
+static long nap_ms = 300, max_ms;
 
 static const option_t options[] = {
 	{ "--offer", OPT_TEXT, &offer, "publish this key, then see --want" },
 	{ "--value", OPT_TEXT, &value, "its value" },
 	{ "--want", OPT_TEXT, &want, "wait for this key and print its value" },
 	{ "--refused", OPT_FLAG, &refused, "--want must not be found" },
+	{ "--max-ms", OPT_NUMBER, &max_ms, "nor take longer than that" },
 	{ "--sleep-ms", OPT_NUMBER, &nap_ms, "how late the late ones are" },
 	{ NULL, OPT_FLAG, NULL, NULL },
 };
@@ -328,27 +329,59 @@ static void part(void)
 	}
 }
 
+/* Data for the processes of a step alone, beside those for all. */
+static void own_of(char *key, const char *of)
+{
+	(void)snprintf(key, KEY_LEN, "%s.own", of);
+}
+
+static void make_offer(void)
+{
+	char key[KEY_LEN];
+
+	own_of(key, offer);
+	client_check(
+		publish(key, value, PMIX_RANGE_NAMESPACE, PMIX_PERSIST_SESSION),
+		"PMIx_Publish of '%s'", key);
+	client_check(
+		publish(offer, value, PMIX_RANGE_SESSION, PMIX_PERSIST_SESSION),
+		"PMIx_Publish of '%s'", offer);
+}
+
+static void await_wanted(void)
+{
+	char key[KEY_LEN];
+	pmix_status_t rc;
+	char *text = look(want, 30, &rc, NULL);
+
+	if (text)
+		(void)printf("rank %u: %s is '%s'\n", client_rank(), want,
+			     text);
+	else
+		client_wrong("looking '%s' up: %s", want, status_text(rc));
+	free(text);
+	own_of(key, want);
+	must_fail(key, -1, PMIX_ERR_NOT_FOUND);
+}
+
+static void must_miss(void)
+{
+	int64_t start = now_us();
+
+	must_fail(want, -1, PMIX_ERR_NOT_FOUND);
+	if (max_ms && now_us() - start > max_ms * 1000LL)
+		client_wrong("not finding '%s' took %ld ms", want,
+			     (long)((now_us() - start) / 1000));
+}
+
 static void two_steps(void)
 {
-	pmix_status_t rc;
-	char *text;
-
 	if (client_rank() == 0 && offer)
-		client_check(publish(offer, value, PMIX_RANGE_SESSION,
-				     PMIX_PERSIST_SESSION),
-			     "PMIx_Publish of '%s'", offer);
-	if (want && refused) {
-		must_fail(want, -1, PMIX_ERR_NOT_FOUND);
-	} else if (want) {
-		text = look(want, 30, &rc, NULL);
-		if (text)
-			(void)printf("rank %u: %s is '%s'\n", client_rank(),
-				     want, text);
-		else
-			client_wrong("looking '%s' up: %s", want,
-				     status_text(rc));
-		free(text);
-	}
+		make_offer();
+	if (want && refused)
+		must_miss();
+	else if (want)
+		await_wanted();
 	fence_all(false);
 	if (client_rank() == 0 && offer && want && !refused)
 		part();
