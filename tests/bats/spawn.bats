@@ -118,6 +118,11 @@ together() {
     says 'rank 0 on node n0 called PMIx_Abort with status 3'
 }
 
+@test "of a process that ends after a disconnect only its own step hears" {
+    succeeds together '-w n1 -N1 -n2 bin/c-connect --leave disconnect' '-w n2 -N1 -n3 bin/c-connect --leave disconnect'
+    (( $(grep -c '^step 1 rank [12] heard of it$' <<< "$output") == 2 ))
+}
+
 # --- PMIx_Spawn --------------------------------------------------------------
 
 # spawner ARGUMENT...: a step of two tasks that spawns.

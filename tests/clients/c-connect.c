@@ -33,7 +33,8 @@ static const option_t options[] = {
 	  "get the others' data without being connected" },
 	{ "--leave", OPT_TEXT, &leave,
 	  "rank 0 of the last step leaves by 'exit', 'finalize' or 'abort', "
-	  "without a disconnect, of which the others must hear" },
+	  "without a disconnect, of which the others must hear; or after a "
+	  "'disconnect', of which they must not" },
 	{ NULL, OPT_FLAG, NULL, NULL },
 };
 
@@ -172,7 +173,7 @@ static void connect_all(void)
 /* -- a member that leaves ------------------------------------------------- */
 
 /* What the others hear of it. */
-enum { ENDED = 1, ABORTED = 2, STEP_ENDED = 4 };
+enum { ENDED = 1, ABORTED = 2, STEP_ENDED = 4, TERMINATED = 8 };
 static const struct {
 	pmix_status_t code;
 	unsigned bit;
@@ -180,6 +181,7 @@ static const struct {
 	{ PMIX_ERR_PROC_TERM_WO_SYNC, ENDED },
 	{ PMIX_ERR_PROC_REQUESTED_ABORT, ABORTED },
 	{ PMIX_ERR_JOB_TERM_WO_SYNC, STEP_ENDED },
+	{ PMIX_EVENT_PROC_TERMINATED, TERMINATED },
 };
 #define ENDS (sizeof(ends) / sizeof(ends[0]))
 
@@ -191,10 +193,26 @@ static struct {
 } heard = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	    .changed = PTHREAD_COND_INITIALIZER };
 
-/* An aborted rank also ends, in a while, with the rest of its step. */
+static bool leaves_by(const char *how)
+{
+	return strcmp(leave, how) == 0;
+}
+
+/*
+ * An aborted rank also ends, in a while, with the rest of its step.  Of one
+ * that has disconnected only its own step hears, of an end like any other.
+ */
 static unsigned wanted(void)
 {
-	return strcmp(leave, "abort") == 0 ? ABORTED | STEP_ENDED : ENDED;
+	if (leaves_by("disconnect"))
+		return TERMINATED;
+	return leaves_by("abort") ? ABORTED | STEP_ENDED : ENDED;
+}
+
+/* What comes for want of a disconnect comes first. */
+static unsigned unwanted(void)
+{
+	return leaves_by("disconnect") ? ENDED : 0;
 }
 
 static void take_end(unsigned bit, const pmix_info_t *info, size_t ninfo)
@@ -204,7 +222,8 @@ static void take_end(unsigned bit, const pmix_info_t *info, size_t ninfo)
 	const pmix_info_t *status = info_find(info, ninfo, PMIX_EXIT_CODE);
 
 	/* Others, that have heard of it, end in their turn. */
-	if (!(bit & wanted()) || !who || who->value.type != PMIX_PROC ||
+	if (!(bit & (wanted() | unwanted())) || !who ||
+	    who->value.type != PMIX_PROC ||
 	    strcmp(who->value.data.proc->nspace, procs[n - 1].nspace) != 0 ||
 	    who->value.data.proc->rank !=
 		    (bit == STEP_ENDED ? PMIX_RANK_WILDCARD : 0))
@@ -244,9 +263,9 @@ static void listen_to_ends(void)
 
 static int do_leave(void)
 {
-	if (strcmp(leave, "exit") == 0)
+	if (leaves_by("exit"))
 		_exit(EXIT_CODE);
-	if (strcmp(leave, "abort") == 0)
+	if (leaves_by("abort"))
 		(void)PMIx_Abort(EXIT_CODE, "it leaves", NULL, 0);
 	return client_end();
 }
@@ -254,12 +273,14 @@ static int do_leave(void)
 /* --limit ends a wait that is too long. */
 static int hear_of_leaving(void)
 {
-	int exit_code = strcmp(leave, "finalize") == 0 ? 0 : EXIT_CODE;
+	int exit_code = leaves_by("exit") || leaves_by("abort") ? EXIT_CODE : 0;
 
 	client_doing("waiting for rank 0 of step %u to leave", numbers[n - 1]);
 	(void)pthread_mutex_lock(&heard.lock);
-	while (heard.ends != wanted())
+	while ((heard.ends & wanted()) != wanted())
 		(void)pthread_cond_wait(&heard.changed, &heard.lock);
+	if (heard.ends & unwanted())
+		client_wrong("it is said to have left without a disconnect");
 	if (heard.exit_code != exit_code)
 		client_wrong("it is said to have left with %d",
 			     heard.exit_code);
@@ -285,13 +306,13 @@ int main(int argc, char **argv)
 		client_check(PMIx_Fence(procs, n, NULL, 0), "PMIx_Fence");
 		fence_together();
 	}
-	if (!fails && leave)
-		return own == n - 1 && client_rank() == 0 ? do_leave()
-							  : hear_of_leaving();
-	if (!fails) {
+	if (!fails && (!leave || leaves_by("disconnect"))) {
 		client_doing("in PMIx_Disconnect");
 		client_check(PMIx_Disconnect(procs, n, NULL, 0),
 			     "PMIx_Disconnect");
 	}
-	return client_end();
+	if (fails || !leave || (leaves_by("disconnect") && own != n - 1))
+		return client_end();
+	return own == n - 1 && client_rank() == 0 ? do_leave()
+						  : hear_of_leaving();
 }
