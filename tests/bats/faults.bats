@@ -494,6 +494,7 @@ all_hold() {
 }
 
 @test "a fence fails when a rank ends instead of joining it" {
+    mark_logs
     succeeds step -N4 --ntasks-per-node=2 bin/c-abort --rank 5 --die
     succeeds step -N1 -n4 bin/c-abort --rank 1 --die
     log_says n2 'a fence cannot complete: a rank of node n2 has ended before it joined'
@@ -510,6 +511,7 @@ dies() {
 }
 
 @test "a rank that dies before PMIx_Init does not leave the others waiting" {
+    mark_logs
     dies -N1 -n3
     dies -N4 --ntasks-per-node=2
     log_says n0 'rank 1 has died before it called PMIx_Init'
