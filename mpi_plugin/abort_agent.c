@@ -2,6 +2,8 @@
 /* abort_agent.c - see abort_agent.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h> /* its struct tcp_info has more than libc's */
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,7 +24,10 @@
 #include "tcp_listen.h"
 
 #define HANDSHAKE_TIMEOUT_MS 2000
-#define MAX_CONNECTIONS	     16 /* being authenticated at a time */
+#define MAX_STRANGERS	     16 /* being authenticated */
+#define MAX_CONNECTIONS	     64 /* with those that are just ending */
+
+typedef struct connection connection_t;
 
 struct abort_agent {
 	uint32_t job_id, step_id;
@@ -33,16 +39,20 @@ struct abort_agent {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
-	unsigned connections;
+	unsigned connections;		    /* threads that serve one */
+	TAILQ_HEAD(, connection) strangers; /* oldest first */
+	unsigned nstrangers;
 	int status;	/* the first one that came; 0 none */
 	pid_t *spawned; /* psec-spawn processes */
 	unsigned nspawned;
 };
 
-typedef struct {
+struct connection {
+	TAILQ_ENTRY(connection) next;
+	bool stranger; /* it is in that list */
 	abort_agent_t *agent;
 	int fd;
-} connection_t;
+};
 
 /* A process with descriptors 3 and 4 from FD and KEY_FD; 0, or an errno. */
 static int start_helper(pid_t *pid, int fd, int key_fd)
@@ -108,9 +118,27 @@ fail:
 		close(high);
 }
 
-/* Who is there?  Only a process of our own uid gets through. */
-static int receive_status(abort_agent_t *agent, int fd, int *status)
+/* CONN is authenticated, or has to go. */
+static void no_stranger(connection_t *conn)
 {
+	if (!conn->stranger)
+		return;
+	conn->stranger = false;
+	TAILQ_REMOVE(&conn->agent->strangers, conn, next);
+	conn->agent->nstrangers--;
+}
+
+static void locked_no_stranger(connection_t *conn)
+{
+	pthread_mutex_lock(&conn->agent->lock);
+	no_stranger(conn);
+	pthread_mutex_unlock(&conn->agent->lock);
+}
+
+/* Who is there?  Only a process of our own uid gets through. */
+static int receive_status(connection_t *conn, int *status)
+{
+	abort_agent_t *agent = conn->agent;
 	uint8_t binding[ABORT_BINDING_LEN];
 	psec_handshake_options_t opt = { .size = sizeof(opt),
 					 .role = PSEC_SERVER,
@@ -131,18 +159,20 @@ static int receive_status(abort_agent_t *agent, int fd, int *status)
 			    err.text);
 		goto done;
 	}
-	if (psec_handshake_run(hs, fd, HANDSHAKE_TIMEOUT_MS, &err) != PSEC_OK ||
+	if (psec_handshake_run(hs, conn->fd, HANDSHAKE_TIMEOUT_MS, &err) !=
+		    PSEC_OK ||
 	    psec_handshake_peer(hs, &peer, &err) != PSEC_OK) {
 		slurm_debug("mpi/pmix: a connection to srun's abort port was "
 			    "refused: %s",
 			    err.text);
 		goto done;
 	}
+	locked_no_stranger(conn);
 	if (abort_status(peer.intro, peer.intro_len, status))
 		rv = 0;
 	else if (peer.key && peer.intro_len == SPAWN_INTRO_LEN &&
 		 !memcmp(peer.intro, SPAWN_INTRO, SPAWN_INTRO_LEN))
-		spawn(agent, fd, peer.key);
+		spawn(agent, conn->fd, peer.key);
 done:
 	psec_handshake_destroy(hs);
 	return rv;
@@ -153,8 +183,10 @@ static void *serve(void *arg)
 	connection_t *conn = arg;
 	abort_agent_t *agent = conn->agent;
 	int status = 0;
-	bool ok = receive_status(agent, conn->fd, &status) == 0;
+	bool ok = receive_status(conn, &status) == 0;
 
+	/* From now on nobody else knows its descriptor. */
+	locked_no_stranger(conn);
 	close(conn->fd);
 	free(conn);
 	pthread_mutex_lock(&agent->lock);
@@ -166,61 +198,95 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static bool take_place(abort_agent_t *agent)
+static bool is_silent(const connection_t *conn)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	return getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_bytes_received == 0;
+}
+
+/* Make room: the oldest that has said nothing, or else the oldest, goes. */
+static void drop_stranger(abort_agent_t *agent)
+{
+	connection_t *conn;
+
+	TAILQ_FOREACH(conn, &agent->strangers, next)
+	{
+		if (is_silent(conn))
+			break;
+	}
+	if (!conn)
+		conn = TAILQ_FIRST(&agent->strangers);
+	no_stranger(conn);
+	/* Its thread will notice. */
+	shutdown(conn->fd, SHUT_RDWR);
+}
+
+/* Whoever keeps 16 connections open must not keep psec-pmixd's out. */
+static bool take_place(abort_agent_t *agent, connection_t *conn)
 {
 	bool taken = false;
 
 	pthread_mutex_lock(&agent->lock);
+	if (agent->nstrangers >= MAX_STRANGERS)
+		drop_stranger(agent);
 	if (agent->connections < MAX_CONNECTIONS) {
 		agent->connections++;
+		conn->stranger = true;
+		TAILQ_INSERT_TAIL(&agent->strangers, conn, next);
+		agent->nstrangers++;
 		taken = true;
 	}
 	pthread_mutex_unlock(&agent->lock);
 	return taken;
 }
 
-static void give_place(abort_agent_t *agent)
+static void give_place(connection_t *conn)
 {
-	pthread_mutex_lock(&agent->lock);
-	agent->connections--;
-	pthread_mutex_unlock(&agent->lock);
+	pthread_mutex_lock(&conn->agent->lock);
+	no_stranger(conn);
+	conn->agent->connections--;
+	pthread_mutex_unlock(&conn->agent->lock);
+}
+
+/* When the first one comes. */
+static bool have_psec(abort_agent_t *agent)
+{
+	const psec_options_t opt = {
+		.size = sizeof(opt),
+		.plugin_dir = agent->mechdir,
+		.mechs = "munge",
+		.munge_socket = agent->munge_socket,
+		.site = true,
+	};
+	psec_error_t err;
+
+	return agent->psec || psec_create(&agent->psec, &opt, &err) == PSEC_OK;
 }
 
 static void accept_one(abort_agent_t *agent)
 {
 	int fd = accept4(agent->fd, NULL, NULL, SOCK_CLOEXEC);
-	connection_t *conn = NULL;
-	psec_error_t err;
+	connection_t *conn;
 	pthread_t thread;
 
 	if (fd < 0)
 		return;
-	if (!take_place(agent))
-		goto refuse;
-	if (!agent->psec) {
-		const psec_options_t opt = {
-			.size = sizeof(opt),
-			.plugin_dir = agent->mechdir,
-			.mechs = "munge",
-			.munge_socket = agent->munge_socket,
-			.site = true,
-		};
-
-		if (psec_create(&agent->psec, &opt, &err) != PSEC_OK)
-			goto give_back;
-	}
-	conn = malloc(sizeof(*conn));
+	conn = have_psec(agent) ? malloc(sizeof(*conn)) : NULL;
 	if (!conn)
-		goto give_back;
-	*conn = (connection_t){ agent, fd };
-	if (pthread_create(&thread, NULL, serve, conn) != 0)
-		goto give_back;
-	pthread_detach(thread);
-	return;
-give_back:
-	give_place(agent);
-	free(conn);
+		goto refuse;
+	*conn = (connection_t){ .agent = agent, .fd = fd };
+	if (!take_place(agent, conn))
+		goto refuse;
+	if (pthread_create(&thread, NULL, serve, conn) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	give_place(conn);
 refuse:
+	free(conn);
 	close(fd);
 }
 
@@ -284,6 +350,7 @@ abort_agent_t *abort_agent_start(uint32_t job_id, uint32_t step_id,
 	agent->job_id = job_id;
 	agent->step_id = step_id;
 	agent->wake[0] = agent->wake[1] = -1;
+	TAILQ_INIT(&agent->strangers);
 	pthread_mutex_init(&agent->lock, NULL);
 	pthread_cond_init(&agent->idle, NULL);
 	agent->fd = listen_for_abort(&agent->port);

@@ -13,7 +13,7 @@ load common
 
 setup_file() {
     own_cluster --nodes 2
-    cp "$BATS_TEST_DIRNAME"/{swap,eavesdrop}.py "$(cluster_dir)/shared/bin"
+    cp "$BATS_TEST_DIRNAME"/{swap,eavesdrop,crowd}.py "$(cluster_dir)/shared/bin"
 }
 
 teardown_file() {
@@ -330,4 +330,18 @@ link_port() {
     : > "$shared/go"
     step_end
     (( status == 0 ))
+}
+
+@test "another user who keeps that port busy does not keep the status from srun" {
+    local ports
+    step_begin -N2 --ntasks-per-node=1 sh -c ': > up.$PMIX_RANK
+        for i in $(seq 400); do test -e go && exec bin/c-abort --rank 1 --status 42; sleep 0.1; done; exit 1'
+    wait_for 20 test -e "$shared/up.0" -a -e "$shared/up.1"
+    mapfile -t ports < <(cluster_exec -- ss -Hltnp | sed -n 's/.*:\([0-9]\+\) .*"srun",.*/\1/p' | sort -u)
+    cluster_exec --user psecbob -- python3 bin/crowd.py "$shared/over" "${ports[@]}" > "$BATS_TEST_TMPDIR/crowd" 3>&- &
+    attacker=$!
+    wait_for 10 grep crowded "$BATS_TEST_TMPDIR/crowd"
+    : > "$shared/go"
+    step_end
+    (( status == 42 ))
 }
