@@ -42,11 +42,10 @@ typedef struct {
 typedef struct ask {
 	struct ask *next;
 	uint32_t id;
-	peers_addr_t at; /* whose answer it waits for */
-	pmix_modex_cbfunc_t cbfunc;
+	peers_addr_t at;	    /* whose answer it waits for */
+	pmix_modex_cbfunc_t cbfunc; /* NULL: it has been answered */
 	void *cbdata;
 	deadline_t timeout; /* set where there is a PMIX_TIMEOUT */
-	int timeout_s;	    /* of it; 0: none */
 	uint32_t rank;	    /* of another step */
 	pmix_key_t key;
 } ask_t;
@@ -111,14 +110,40 @@ static void ask_finish(ask_t *a, pmix_status_t status, char *data, size_t len)
 	free(a);
 }
 
+static bool is_abroad(const ask_t *ask)
+{
+	for (const ask_t *a = abroad; a; a = a->next)
+		if (a == ask)
+			return true;
+	return false;
+}
+
 static void ask_timed_out(deadline_t *d)
 {
 	ask_t *a = deadline_owner(d, ask_t, timeout);
 	head_t forget = { FORGET, a->id, 0, 0 };
 
+	if (is_abroad(a) && nspaces_is_told(a->at.step)) {
+		/* Any moment now; and libpmix may just be repeating it. */
+		deadline_set(d, LOOK_AGAIN_MIN_MS, ask_timed_out);
+		return;
+	}
+	if (is_abroad(a)) {
+		/* abroad_known() will still be called with it. */
+		a->cbfunc(PMIX_ERR_TIMEOUT, NULL, 0, a->cbdata, NULL, NULL);
+		a->cbfunc = NULL;
+		return;
+	}
 	(void)send_message(a->at, &forget, NULL, 0);
 	ask_take(a->id, a->at);
 	ask_finish(a, PMIX_ERR_TIMEOUT, NULL, 0);
+}
+
+/* 0: as long as it takes. */
+static void ask_within(ask_t *a, int timeout_s)
+{
+	if (timeout_s > 0)
+		deadline_set(&a->timeout, timeout_s * 1000LL, ask_timed_out);
 }
 
 static const pmix_info_t *find(const pmix_info_t info[], size_t ninfo,
@@ -138,8 +163,6 @@ static pmix_status_t ask_send(ask_t *a, uint32_t rank, const char *key)
 		return PMIX_ERR_UNREACH;
 	a->next = asks;
 	asks = a;
-	if (a->timeout_s > 0)
-		deadline_set(&a->timeout, a->timeout_s * 1000LL, ask_timed_out);
 	return PMIX_SUCCESS;
 }
 
@@ -167,6 +190,10 @@ static void abroad_known(void *arg, bool ok)
 	while (*p != a)
 		p = &(*p)->next;
 	*p = a->next;
+	if (!a->cbfunc) {
+		free(a);
+		return;
+	}
 	/* What libpmix wanted to know it has. */
 	if (ok && a->rank == PMIX_RANK_WILDCARD)
 		rc = PMIX_SUCCESS;
@@ -183,7 +210,7 @@ static void abroad_known(void *arg, bool ok)
 static bool is_repeated(const void *cbdata)
 {
 	for (const ask_t *a = abroad; a; a = a->next)
-		if (a->cbdata == cbdata)
+		if (a->cbfunc && a->cbdata == cbdata)
 			return true;
 	return false;
 }
@@ -207,6 +234,7 @@ static pmix_status_t ask_abroad(const pmix_proc_t *proc,
 				const char *key, pmix_modex_cbfunc_t cbfunc,
 				void *cbdata)
 {
+	int timeout_s = 0;
 	uint32_t step;
 	pmix_status_t rc;
 	ask_t *a;
@@ -221,12 +249,13 @@ static pmix_status_t ask_abroad(const pmix_proc_t *proc,
 	memcpy(a->key, key, strlen(key) + 1);
 	pthread_mutex_lock(&pmixd.lock);
 	a->id = ++last_id;
-	rc = directive_timeout(info, ninfo, &a->timeout_s);
+	rc = directive_timeout(info, ninfo, &timeout_s);
 	if (rc != PMIX_SUCCESS || is_repeated(cbdata)) {
 		free(a);
 	} else {
 		a->next = abroad;
 		abroad = a;
+		ask_within(a, timeout_s);
 		nspaces_need(step, abroad_known, a);
 	}
 	pthread_mutex_unlock(&pmixd.lock);
@@ -242,6 +271,7 @@ pmix_status_t dmodex_upcall(const pmix_proc_t *proc, const pmix_info_t info[],
 		key && key->value.type == PMIX_STRING && key->value.data.string
 			? key->value.data.string
 			: "";
+	int timeout_s = 0;
 	pmix_status_t rc;
 	ask_t *a;
 
@@ -264,10 +294,12 @@ pmix_status_t dmodex_upcall(const pmix_proc_t *proc, const pmix_info_t info[],
 	a->at.node = pmixd.layout.node_of[proc->rank];
 	pthread_mutex_lock(&pmixd.lock);
 	a->id = ++last_id;
-	rc = directive_timeout(info, ninfo, &a->timeout_s);
+	rc = directive_timeout(info, ninfo, &timeout_s);
 	if (rc == PMIX_SUCCESS)
 		rc = ask_send(a, proc->rank, name);
-	if (rc != PMIX_SUCCESS)
+	if (rc == PMIX_SUCCESS)
+		ask_within(a, timeout_s);
+	else
 		free(a);
 	pthread_mutex_unlock(&pmixd.lock);
 	return rc;

@@ -384,6 +384,13 @@ void nspaces_prepare(uint32_t step, nspaces_ready_fn fn, void *arg)
 	need(step, fn, arg, true);
 }
 
+bool nspaces_is_told(uint32_t step)
+{
+	const foreign_t *f = find(step);
+
+	return f && f->told;
+}
+
 bool nspaces_node_of(uint32_t step, uint32_t rank, uint32_t *node)
 {
 	const foreign_t *f = find(step);

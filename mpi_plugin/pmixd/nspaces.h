@@ -41,6 +41,9 @@ void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg);
  */
 void nspaces_prepare(uint32_t step, nspaces_ready_fn fn, void *arg);
 
+/* Has STEP's head answered?  Then those that need it are called soon. */
+bool nspaces_is_told(uint32_t step);
+
 /* The node of a rank of a step that is ready; false: there is none. */
 bool nspaces_node_of(uint32_t step, uint32_t rank, uint32_t *node);
 

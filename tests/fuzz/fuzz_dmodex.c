@@ -104,6 +104,11 @@ void nspaces_need(uint32_t step, nspaces_ready_fn fn, void *arg)
 	MUST(false);
 }
 
+bool nspaces_is_told(uint32_t step)
+{
+	return false;
+}
+
 bool nspaces_node_of(uint32_t step, uint32_t rank, uint32_t *node)
 {
 	return false;
