@@ -90,8 +90,8 @@ int tasklist_exit_code(int status)
 
 /*
  * With everything that it has started, as long as that is in its process
- * group; slurmstepd has put the tasks into one of their own.  We are in
- * another session.
+ * group; slurmstepd has put the tasks into one of their own, and us into
+ * another.
  */
 void tasklist_kill(void)
 {
