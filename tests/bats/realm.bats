@@ -15,8 +15,7 @@ setup_file() {
     # munged is where libpmix does not look for it; hence native, for the
     # tasks' connections.
     own_cluster --nodes 2 --auth-socket /run/other/munge.socket \
-        --conf AuthInfo=socket=/run/other/munge.socket,ttl=77 --conf SrunPortRange=61001-61099 \
-        --conf SlurmctldParameters=enable_configless
+        --conf AuthInfo=socket=/run/other/munge.socket,ttl=77 --conf SrunPortRange=61001-61099
     export other=$PSEC_CLUSTER-o
     cluster_up --name "$other" --nodes 1
     cp -r -- "$(cluster_dir)/shared/bin" "$(dirname -- "$(cluster_dir)")/$other/shared/bin"
@@ -130,21 +129,4 @@ link_ports() {
     mark_logs
     succeeds step -N1 -n1 -w n0 bin/c-cred --mode validate=r.theirs --expect INVALID-CREDENTIAL
     log_says n0 '(tampered): the MUNGE credential was altered, or made with another key (munged at /run/other/munge.socket'
-}
-
-# The last one, since their slurmds stay so.  psec-pmixd's libslurm must find the
-# copy of slurm.conf that slurmd has.
-@test "nodes that have slurm.conf from slurmctld" {
-    local node
-    for node in n0 n1; do
-        on "$node" sh -c 'pkill -x slurmd
-            while pgrep -x slurmd > /dev/null; do sleep 0.05; done
-            exec env -u SLURM_CONF slurmd -N "$1" --conf-server head' sh "$node"
-    done
-    succeeds step -N2 -n2 sh -c 'echo "$SLURM_CONF"'
-    (( $(grep -c '/conf-cache/slurm.conf$' <<< "$output") == 2 ))
-    succeeds step -N2 --ntasks-per-node=2 bin/c-cred --mode ring
-    [[ $(grep -c '"status":"SUCCESS".*"type":"munge"' <<< "$output") == 4 ]]
-    run_psec step -N2 --ntasks-per-node=1 bin/c-abort --status 42
-    (( status == 42 ))
 }

@@ -11,7 +11,7 @@
 load common
 
 setup_file() {
-    own_cluster
+    own_cluster --conf SlurmctldParameters=enable_configless
 }
 
 teardown_file() {
@@ -325,4 +325,21 @@ mode_of() {
     run_psec grep -cEv '^\[' <(log_of n0)
     [[ $output == 0 ]]
     [[ $(log_of n0) != *$'\e'* ]]
+}
+
+# The last one, since their slurmds stay so.  psec-pmixd's libslurm must find the
+# copy of slurm.conf that slurmd has.
+@test "nodes that have slurm.conf from slurmctld" {
+    local node
+    for node in n2 n3; do
+        on "$node" sh -c 'pkill -x slurmd
+            while pgrep -x slurmd > /dev/null; do sleep 0.05; done
+            exec env -u SLURM_CONF slurmd -N "$1" --conf-server head' sh "$node"
+    done
+    succeeds step -w n2,n3 -n2 sh -c 'echo "$SLURM_CONF"'
+    (( $(grep -c '/conf-cache/slurm.conf$' <<< "$output") == 2 ))
+    succeeds step -w n2,n3 --ntasks-per-node=2 bin/c-cred --mode ring
+    [[ $(grep -c '"status":"SUCCESS".*"type":"munge"' <<< "$output") == 4 ]]
+    run_psec step -w n2,n3 --ntasks-per-node=1 bin/c-abort --status 42
+    (( status == 42 ))
 }
