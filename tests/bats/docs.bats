@@ -25,6 +25,17 @@ setup() {
     says '2 links in 1 files, 2 wrong'
 }
 
+@test "the site has a page of each guide and manual page, and no dead links" {
+    command -v pandoc > /dev/null || skip 'pandoc is not installed'
+    local file
+    succeeds scripts/docs --dir "$BATS_TEST_TMPDIR/site"
+    says ', 0 wrong'
+    for file in doc/*.md doc/man/*.[1-9]; do
+        [[ -s $BATS_TEST_TMPDIR/site/${file%.md}.html ]]
+    done
+    grep -q '<h1.*slurm-psec' "$BATS_TEST_TMPDIR/site/index.html"
+}
+
 @test "all of our command lines in README and guides exist, with their options" {
     run_psec python3 tests/bats/commands.py "$install" README.md doc/*.md
     (( status == 0 ))
