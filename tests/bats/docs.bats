@@ -76,6 +76,22 @@ setup() {
     (( count > 10 ))
 }
 
+@test "each message that a site or a user can see has an entry in the admin guide" {
+    succeeds python3 tests/bats/messages.py "$psec_repo" doc/admin-guide.md
+    # They were found.
+    [[ $output =~ ^([0-9]+)\ messages,\ 0\ wrong$ ]]
+    (( BASH_REMATCH[1] > 150 ))
+    # It can fail: in a log, at the start of a step, of psec, a cause.
+    grep -vE 'is in use by another slurmd|is no text for a terminal|^\| .replayed|with status N: TEXT' \
+        doc/admin-guide.md > "$BATS_TEST_TMPDIR/guide.md"
+    refuses python3 tests/bats/messages.py "$psec_repo" "$BATS_TEST_TMPDIR/guide.md"
+    says 'stepdir.c: no entry for: the step directory # is in use by another slurmd'
+    says 'psec-cmd-cred.c: no entry for: a credential of type # is no text for a terminal'
+    says 'abort.c: no entry for: rank # on node # called PMIx_Abort'
+    says 'no entry for the cause: replayed'
+    says ' messages, 4 wrong'
+}
+
 @test "each check of psec-check is in its manual and in the admin guide" {
     local name count=0
     while read -r name; do
