@@ -24,6 +24,7 @@ setup() {
 }
 
 teardown() {
+    on n3 pkill -CONT -x slurmd
     end_steps
 }
 
@@ -175,6 +176,22 @@ spawner() {
     succeeds spawner --fails --procs 100
     says 'More processors requested than permitted'
     log_says n0 'PMIx_Spawn: srun ended (status 1) before'
+}
+
+# Its srun cannot reach the node, and waits.
+@test "a spawned step that does not begin within PMIX_SPAWN_TIMEOUT is given up" {
+    local out
+    out=$(cluster_dir)/shared/waits
+    on n3 pkill -STOP -x slurmd
+    {
+        wait_for 15 grep -sq '^spawn: ' "$out" || :
+        on n3 pkill -CONT -x slurmd
+    } 3>&- &
+    succeeds in_job 'srun --mpi=pmix --overlap -w n0 -N1 -n1 \
+        bin/c-spawn --fails --procs 1 --host n3 --timeout 1 > waits 2>&1 || { cat waits; exit 1; }'
+    wait
+    grep 'spawn: TIMEOUT' "$out"
+    log_says n0 'PMIx_Spawn: no step has begun in time; srun is ended'
 }
 
 @test "unknown directives that are required, and placement that srun has not, are refused" {

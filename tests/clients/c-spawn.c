@@ -14,7 +14,7 @@
 #define KEY  "c-spawn.global"
 #define SIZE 200
 
-static long nprocs = 4, second, exit_status, nap_ms;
+static long nprocs = 4, second, exit_status, nap_ms, timeout_s;
 static bool child, fails, alone, required, await_end;
 static const char *command, *hosts, *wdir, *mapby, *set;
 
@@ -26,6 +26,7 @@ static const option_t options[] = {
 	{ "--host", OPT_TEXT, &hosts, "PMIX_HOST" },
 	{ "--wdir", OPT_TEXT, &wdir, "PMIX_WDIR" },
 	{ "--mapby", OPT_TEXT, &mapby, "PMIX_MAPBY" },
+	{ "--timeout", OPT_NUMBER, &timeout_s, "PMIX_SPAWN_TIMEOUT" },
 	{ "--set", OPT_TEXT, &set, "PMIX_SET_ENVAR of C_SPAWN to this" },
 	{ "--required", OPT_FLAG, &required,
 	  "a directive that nobody knows is required" },
@@ -180,7 +181,11 @@ static size_t fill_job(pmix_info_t *info)
 	size_t n = add(info, 0, PMIX_MAPBY, mapby);
 	pmix_envar_t envar = { (char *)(uintptr_t) "C_SPAWN",
 			       (char *)(uintptr_t)set, ':' };
+	int seconds = (int)timeout_s;
 
+	if (seconds)
+		PMIX_INFO_LOAD(&info[n++], PMIX_SPAWN_TIMEOUT, &seconds,
+			       PMIX_INT);
 	if (set)
 		PMIX_INFO_LOAD(&info[n++], PMIX_SET_ENVAR, &envar, PMIX_ENVAR);
 	if (required) {
@@ -225,6 +230,7 @@ static void spawn(char *self, pmix_nspace_t nspace)
 	rc = PMIx_Spawn(n ? info : NULL, n, apps, second ? 2 : 1, nspace);
 	if (fails) {
 		(void)printf("spawn: %s\n", status_text(rc));
+		(void)fflush(stdout);
 		if (rc == PMIX_SUCCESS)
 			client_wrong("the spawn succeeded");
 		return;
