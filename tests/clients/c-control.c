@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define LIMIT_MS 10000
 #define NAP_MS	 300
@@ -25,13 +26,18 @@ static const option_t options[] = {
 
 static void on_signal(int sig)
 {
+	struct timespec now;
+	int64_t us;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	us = now.tv_sec * 1000000LL + now.tv_nsec / 1000;
 	if (sig == SIGUSR1) {
-		usr1_us = now_us();
+		usr1_us = us;
 		usr1++;
 	} else if (sig == SIGUSR2) {
 		usr2++;
 	} else {
-		cont_us = now_us();
+		cont_us = us;
 	}
 }
 
