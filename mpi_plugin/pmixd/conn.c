@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -24,6 +25,7 @@
 
 /* What one call may send before others get the lock again. */
 #define SEND_BUDGET (4 * CONN_TXBUF_SIZE)
+#define PROBES_MS   250000 /* Linux asks at least every 120 s */
 #define NAME_LEN    80
 #define WHY_LEN	    192
 
@@ -42,6 +44,7 @@ struct conn {
 	struct event *readable;
 	struct event *writable;
 	struct event *timer; /* deadline of a phase; also brings failures */
+	bool watched;	     /* UP: the timer looks whether it is silent */
 	void *owner;
 	char name[NAME_LEN];
 	bool heard;
@@ -145,6 +148,58 @@ bool conn_silent(const conn_t *conn)
 	return !conn->heard;
 }
 
+/* -- silence ------------------------------------------------------------ */
+
+/*
+ * Where the way to the other end is cut, the kernel sends what was not
+ * acknowledged for about a quarter of an hour; keep-alives are for connections
+ * that have nothing to send.  TCP_USER_TIMEOUT would also give up an end whose
+ * process is stopped and whose buffers are full: a suspended job's.
+ */
+static void watch(conn_t *conn)
+{
+	if (conn->watched || conn->state != CONN_UP)
+		return;
+	conn->watched = true;
+	set_deadline(conn, conn->env->silence_ms / 4);
+}
+
+/*
+ * Has nothing come for so long, not even that bytes have arrived?  An end that
+ * has no room for more is asked less and less often.
+ */
+static bool is_silent(const conn_t *conn)
+{
+	uint32_t limit_ms = (uint32_t)conn->env->silence_ms;
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return false;
+	if (info.tcpi_unacked == 0 && limit_ms < PROBES_MS)
+		limit_ms = PROBES_MS;
+	return info.tcpi_last_ack_recv >= limit_ms;
+}
+
+/* CONN may be gone after it. */
+static void look(conn_t *conn)
+{
+	int left = 0;
+
+	conn->watched = false;
+	if (ioctl(conn->fd, TIOCOUTQ, &left) != 0 || left == 0)
+		return;
+	if (!is_silent(conn)) {
+		watch(conn);
+		return;
+	}
+	(void)snprintf(conn->why, sizeof(conn->why),
+		       "it has acknowledged nothing for %d s; is the network "
+		       "between the nodes cut?",
+		       conn->env->silence_ms / 1000);
+	conn_close(conn, conn->why);
+}
+
 /* -- sending ------------------------------------------------------------ */
 
 /* Returns the bytes taken, 0 when the socket takes none now. */
@@ -155,8 +210,10 @@ static size_t write_some(conn_t *conn, const uint8_t *buf, size_t len)
 	do
 		n = send(conn->fd, buf, len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	if (n >= 0)
+	if (n >= 0) {
+		watch(conn);
 		return (size_t)n;
+	}
 	if (errno != EAGAIN) {
 		/*
 		 * The peer may have said good-bye before it left: what it sent
@@ -637,6 +694,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		conn_close(conn, "no answer in time");
 	else if (conn->state != CONN_UP)
 		conn_close(conn, "the handshake took too long");
+	else
+		look(conn);
 	pthread_mutex_unlock(lock);
 }
 
@@ -659,10 +718,22 @@ static void set_name(conn_t *conn, const struct sockaddr *sa, socklen_t len)
 		       port);
 }
 
-/* Frames are small and awaited; and a machine that dies says nothing. */
-static void set_options(int fd)
+/* The kernel takes no more than 32767. */
+static int seconds(int ms)
 {
-	int on = 1, idle_s = 60, interval_s = 10, count = 6;
+	int s = ms / 1000;
+
+	return s < 1 ? 1 : s > INT16_MAX ? INT16_MAX : s;
+}
+
+/*
+ * Frames are small and awaited; and a machine that dies says nothing: half of
+ * SILENCE_MS without a word, then questions in the other half.
+ */
+static void set_options(int fd, int silence_ms)
+{
+	int on = 1, count = 6, idle_s = seconds(silence_ms / 2),
+	    interval_s = seconds(silence_ms / 2 / count);
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -686,7 +757,7 @@ static conn_t *conn_new(const conn_env_t *env, int fd, psec_role_t role)
 	conn->fd = fd;
 	conn->role = role;
 	txq_init(&conn->queue);
-	set_options(fd);
+	set_options(fd, env->silence_ms);
 	conn->readable = event_new(env->base, fd, EV_READ | EV_PERSIST,
 				   on_readable, conn);
 	conn->writable = event_new(env->base, fd, EV_WRITE, on_writable, conn);

@@ -51,7 +51,8 @@ typedef struct {
 	jobs_t *jobs;
 	psec_t *psec;
 	const char *mechs;
-	uid_t uid; /* the peer must prove this one */
+	uid_t uid;	/* the peer must prove this one */
+	int silence_ms; /* the other end is gone if it says nothing for it */
 	uint8_t binding[PSEC_BINDING_MAX];
 	size_t binding_len;
 	uint8_t *txbuf;	  /* CONN_TXBUF_SIZE bytes */

@@ -212,7 +212,7 @@ static void retry_later(links_t *links, struct setup *s, const char *why)
 /* The peer's connection has been or is being closed by the caller. */
 static void lose(links_t *links, struct peer *peer, const char *why)
 {
-	char text[WHY_LEN + 128];
+	char text[WHY_LEN + 128], reason[WHY_LEN + 64];
 
 	(void)snprintf(text, sizeof(text), "node n%u (%s) %s: %s",
 		       (unsigned)node_of(links, peer), name_of(links, peer),
@@ -222,7 +222,10 @@ static void lose(links_t *links, struct peer *peer, const char *why)
 	peer->conn = NULL;
 	peer->state = PEER_LOST;
 	free(peer->why);
-	peer->why = strdup(peer->said_goodbye ? "its tasks have ended" : why);
+	(void)snprintf(reason, sizeof(reason), "%s%s",
+		       peer->said_goodbye ? "its tasks had finalised; " : "",
+		       why);
+	peer->why = strdup(reason);
 	plog_debug("%s", text);
 	for (unsigned i = 0; i < links->nlost; i++)
 		links->lost[i].fn(links->lost[i].arg, node_of(links, peer),
@@ -694,6 +697,7 @@ static int env_init(links_t *links)
 	env->psec = cfg->psec;
 	env->mechs = cfg->mechs;
 	env->uid = cfg->uid;
+	env->silence_ms = cfg->silence_ms;
 	env->ops = &conn_ops;
 	env->arg = links;
 	env->txbuf = malloc(CONN_TXBUF_SIZE);

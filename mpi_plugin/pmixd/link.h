@@ -76,6 +76,7 @@ typedef struct {
 	uint16_t port_min;	       /* TCP ports to listen on; 0: any */
 	uint16_t port_max;
 	int timeout_ms; /* for one link to come up, retries included */
+	int silence_ms; /* then a node that acknowledges nothing is lost */
 	bool apart; /* the nodes are no group: one that cannot be reached and
 		       that nothing was sent to is not lost, and one that is
 		       lost comes back when it invites, or by links_try() */

@@ -376,6 +376,7 @@ static int start_links(psec_error_t *err)
 		.port_min = pmixd.conf.port_min,
 		.port_max = pmixd.conf.port_max,
 		.timeout_ms = pmixd.conf.timeout_s * 1000,
+		.silence_ms = pmixd.conf.timeout_s * 1000,
 	};
 	size_t n;
 	int rv = 0;

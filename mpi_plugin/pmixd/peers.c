@@ -480,6 +480,7 @@ static int open_links(void)
 		.port_min = pmixd.conf.port_min,
 		.port_max = pmixd.conf.port_max,
 		.timeout_ms = TIMEOUT_MS,
+		.silence_ms = pmixd.conf.timeout_s * 1000,
 		.apart = true,
 	};
 

@@ -630,6 +630,25 @@ wait_end() {
     [[ -z $output ]]
 }
 
+# The nodes cannot reach each other, slurmctld reaches both, and no connection
+# ends.
+@test "a way between two nodes that is cut ends the step in time" {
+    options timeout=4
+    wait_begin
+    # To where nobody is.
+    on n0 ip neigh replace 10.20.0.11 lladdr 02:00:00:00:00:01 dev eth0
+    on n1 ip neigh replace 10.20.0.10 lladdr 02:00:00:00:00:01 dev eth0
+    : > "$(cluster_dir)/shared/go"
+    step_end
+    on n0 ip neigh del 10.20.0.11 dev eth0
+    on n1 ip neigh del 10.20.0.10 dev eth0
+    (( status != 0 ))
+    says 'is lost: its tasks had finalised; it has acknowledged nothing for 4 s; is the network between the nodes cut?'
+    leaves_nothing
+    options ''
+    works
+}
+
 # garbage USER PORT LIMIT [NAME]...: USER sends garbage to psecalice's port on
 # n0, and all of it is dropped.
 garbage() {

@@ -274,6 +274,7 @@ static conn_env_t *environment(psec_t *psec)
 	env.psec = psec;
 	env.mechs = world.setup.server_mechs;
 	env.uid = fuzz_uid(FUZZ_CLIENT);
+	env.silence_ms = 60000;
 	memcpy(env.binding, binding, sizeof(binding));
 	env.binding_len = sizeof(binding);
 	return &env;

@@ -445,6 +445,7 @@ static link_config_t make_config(struct node *node)
 		.port_min = m->opt.port_min,
 		.port_max = m->opt.port_max,
 		.timeout_ms = m->opt.timeout_ms ? m->opt.timeout_ms : 10000,
+		.silence_ms = 60000,
 		.apart = m->opt.apart,
 	};
 }

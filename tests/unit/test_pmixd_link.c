@@ -364,7 +364,7 @@ static void an_orderly_end_is_told_apart(void **state)
 				      "connection ended");
 	mesh_lock(m, 0);
 	assert_string_equal(links_why_lost(mesh_links(m, 0), 1),
-			    "its tasks have ended");
+			    "its tasks had finalised; its connection ended");
 	mesh_unlock(m, 0);
 	assert_int_equal(mesh_send(m, 0, 1, "?", 1), -1);
 	mesh_close(m);
