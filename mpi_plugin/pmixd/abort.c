@@ -19,6 +19,8 @@
 #include "slurm_extra.h"
 
 #define SRUN_TIMEOUT_MS 2000
+#define TRIES		10
+#define PAUSE_US	20000
 
 static bool called; /* guarded by pmixd.lock */
 
@@ -92,15 +94,23 @@ int abort_call_srun(const void *intro, size_t intro_len, uint8_t *key,
 {
 	const char *host = stepconf_env(&pmixd.conf, "SLURM_SRUN_COMM_HOST");
 	const char *port = stepconf_env(&pmixd.conf, PSEC_ENV_ABORT);
-	int fd = host && port ? connect_srun(host, port) : -1;
 	psec_error_t why = { PSEC_ERR_IO, "no connection" };
+	int fd;
 
-	if (fd >= 0 && tell(fd, intro, intro_len, key, &why) == 0)
-		return fd;
+	/* In a crowd at its port srun may have shut us out, too. */
+	for (int i = 0; host && port && i < TRIES; i++) {
+		fd = connect_srun(host, port);
+		if (fd < 0)
+			break;
+		if (tell(fd, intro, intro_len, key, &why) == 0)
+			return fd;
+		close(fd);
+		if (why.code != PSEC_ERR_IO)
+			break;
+		usleep(PAUSE_US);
+	}
 	error_set(err, why.code, "srun (%s, port %s) cannot be reached: %s",
 		  host ? host : "?", port ? port : "?", why.text);
-	if (fd >= 0)
-		close(fd);
 	return -1;
 }
 

@@ -387,13 +387,20 @@ is_idle() {
     [[ $(cluster_exec -- sinfo -h -n "$1" -o %T) == idle ]]
 }
 
+# What the node said before its link was cut may still bring it back.
+stays_down() {
+    cluster_exec -- scontrol update nodename="$1" state=down reason=test
+    sleep 1
+    [[ $(cluster_exec -- sinfo -h -n "$1" -o %T) == down* ]]
+}
+
 @test "a node that there is not, and one whose slurmd is gone" {
     run_psec cluster_exec --user psecalice -- "$check" --nodes n0,n7 --no-trial
     (( status == 3 ))
     says 'unknown: n7: node: slurmctld does not show a node of this name'
     # So that it does not come back by itself.
     "$psec_cluster" link n2 down
-    cluster_exec -- scontrol update nodename=n2 state=down reason=test
+    wait_for 20 stays_down n2
     as_alice --json
     finds node n2 'Slurm does not give out this node: its state is down'
     "$psec_cluster" link n2 up
