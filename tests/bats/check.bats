@@ -52,6 +52,8 @@ teardown() {
         on n1 pkill -x munged || :
         wait_for 10 refuses on n1 pgrep -x munged
         munged_start n1
+        # slurmctld may have asked in the meantime, without an answer.
+        wait_for 60 is_idle n1
     fi
     end_steps
 }
