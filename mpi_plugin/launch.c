@@ -22,9 +22,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "ctl.h"
 #include "launch.h"
 
@@ -270,14 +270,6 @@ void launch_kill(const launch_t *launch)
 		kill(launch->pid, SIGKILL);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /*
  * Until the last writer has closed the pipe; what it says is dropped.  One
  * deadline for all of it: the pipe may have got into other hands of the user's,
@@ -286,11 +278,11 @@ static int64_t now_ms(void)
 static bool drained(int fd, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	int64_t end_ms = now_ms() + timeout_ms;
+	int64_t end_ms = clock_ms() + timeout_ms;
 	char buf[4096];
 
 	for (;;) {
-		int64_t left_ms = end_ms - now_ms();
+		int64_t left_ms = end_ms - clock_ms();
 		int n = poll(&pfd, 1, left_ms > 0 ? (int)left_ms : 0);
 		ssize_t got;
 

@@ -20,6 +20,7 @@
 
 #include <slurm/spank.h>
 
+#include "clock.h"
 #include "launch.h"
 #include "stepdir.h"
 
@@ -83,14 +84,6 @@ fail:
 	if (fd >= 0)
 		close(fd);
 	return -1;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* Have ARGV do its work in the directory FD with the rights of its owner. */
@@ -164,14 +157,14 @@ static bool not_empty(int error)
  */
 static void remove_entry(int base_fd, const char *name, int fd, int timeout_ms)
 {
-	int64_t end_ms = now_ms() + timeout_ms;
+	int64_t end_ms = clock_ms() + timeout_ms;
 	int error = remove_empty(base_fd, name);
 	int64_t left_ms;
 
-	while (not_empty(error) && (left_ms = end_ms - now_ms()) > 0) {
+	while (not_empty(error) && (left_ms = end_ms - clock_ms()) > 0) {
 		empty_as_owner(fd, (int)left_ms);
 		error = remove_empty(base_fd, name);
-		left_ms = end_ms - now_ms();
+		left_ms = end_ms - clock_ms();
 		if (!not_empty(error) || left_ms <= 0)
 			break;
 		open_up_as_owner(fd, (int)left_ms);
@@ -236,7 +229,7 @@ static void sweep_entry(int base_fd, const char *name, int timeout_ms)
  */
 static void sweep(int base_fd)
 {
-	int64_t end_ms = now_ms() + SWEEP_TIMEOUT_MS;
+	int64_t end_ms = clock_ms() + SWEEP_TIMEOUT_MS;
 	int dup_fd = open_entry(base_fd, ".");
 	DIR *dir = dup_fd < 0 ? NULL : fdopendir(dup_fd);
 	struct dirent *entry;
@@ -247,7 +240,7 @@ static void sweep(int base_fd)
 			close(dup_fd);
 		return;
 	}
-	while ((entry = readdir(dir)) && (left_ms = end_ms - now_ms()) > 0)
+	while ((entry = readdir(dir)) && (left_ms = end_ms - clock_ms()) > 0)
 		sweep_entry(base_fd, entry->d_name,
 			    left_ms < STALE_TIMEOUT_MS ? (int)left_ms
 						       : STALE_TIMEOUT_MS);

@@ -202,7 +202,7 @@ static void timed_out(deadline_t *d)
 int64_t cred_request_left_ms(const cred_request_t *r)
 {
 	int64_t left =
-		r->timeout.next ? r->timeout.at_ms - clock_ms() : INT64_MAX;
+		r->timeout.fn ? r->timeout.at_ms - clock_ms() : INT64_MAX;
 
 	return left > 0 ? left : 0;
 }

@@ -1,38 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* deadline.c - see deadline.h. */
 #include <stddef.h>
-#include <time.h>
 
 #include <event2/event.h>
 
+#include "clock.h"
 #include "deadline.h"
 #include "pmixd.h"
 
 /* Guarded by pmixd.lock. */
-static deadline_t head = { &head, &head, 0, NULL };
+static deadlines_t all = TAILQ_HEAD_INITIALIZER(all);
 static struct event *timer;
 static int64_t armed_ms; /* when the timer will fire; 0: it will not */
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* The timer fires at AT_MS at the latest; too early does no harm. */
 static void arm(int64_t at_ms)
 {
-	int64_t ms = at_ms - now_ms();
-	struct timeval tv;
+	struct timeval tv = clock_timeval(at_ms - clock_ms());
 
 	if (armed_ms && armed_ms <= at_ms)
 		return;
-	if (ms < 0)
-		ms = 0;
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
 	evtimer_add(timer, &tv);
 	armed_ms = at_ms;
 }
@@ -40,28 +27,27 @@ static void arm(int64_t at_ms)
 void deadline_set(deadline_t *d, int64_t ms, deadline_fn fn)
 {
 	deadline_clear(d);
-	d->at_ms = now_ms() + ms;
+	d->at_ms = clock_ms() + ms;
 	d->fn = fn;
-	d->next = &head;
-	d->prev = head.prev;
-	head.prev->next = d;
-	head.prev = d;
+	TAILQ_INSERT_TAIL(&all, d, next);
 	arm(d->at_ms);
 }
 
 void deadline_clear(deadline_t *d)
 {
-	if (!d->next)
+	if (!d->fn)
 		return;
-	d->next->prev = d->prev;
-	d->prev->next = d->next;
-	d->next = d->prev = NULL;
+	TAILQ_REMOVE(&all, d, next);
+	d->fn = NULL;
 }
 
 static deadline_t *first_due(int64_t now, int64_t *next_ms)
 {
+	deadline_t *d;
+
 	*next_ms = INT64_MAX;
-	for (deadline_t *d = head.next; d != &head; d = d->next) {
+	TAILQ_FOREACH(d, &all, next)
+	{
 		if (d->at_ms <= now)
 			return d;
 		if (d->at_ms < *next_ms)
@@ -72,15 +58,17 @@ static deadline_t *first_due(int64_t now, int64_t *next_ms)
 
 static void fire(evutil_socket_t fd, short what, void *arg)
 {
-	int64_t now = now_ms(), next_ms;
+	int64_t now = clock_ms(), next_ms;
+	deadline_fn fn;
 	deadline_t *d;
 
 	pthread_mutex_lock(&pmixd.lock);
 	armed_ms = 0;
 	/* From the start each time: a call may set and clear others. */
 	while ((d = first_due(now, &next_ms))) {
+		fn = d->fn;
 		deadline_clear(d);
-		d->fn(d);
+		fn(d);
 	}
 	if (next_ms != INT64_MAX)
 		arm(next_ms);

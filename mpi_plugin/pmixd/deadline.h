@@ -13,16 +13,18 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 typedef struct deadline deadline_t;
 typedef void (*deadline_fn)(deadline_t *d);
 
 /* Part of the object that it belongs to; all zero at first. */
 struct deadline {
-	deadline_t *next, *prev;
+	TAILQ_ENTRY(deadline) next;
 	int64_t at_ms;
-	deadline_fn fn;
+	deadline_fn fn; /* NULL: it is not set */
 };
+typedef TAILQ_HEAD(deadlines, deadline) deadlines_t;
 
 /* Call FN(D) once, in MS milliseconds.  An earlier setting is forgotten. */
 void deadline_set(deadline_t *d, int64_t ms, deadline_fn fn);

@@ -15,7 +15,7 @@
  * keeps for members that never come can be counted and released.
  */
 #include "../../mpi_plugin/pmixd/connect.c" /* NOLINT(bugprone-suspicious-include) */
-#include "clock.h"
+#include "deadlines.h"
 #include "fuzz.h"
 #include "posted.h"
 
@@ -274,14 +274,6 @@ static void arrive(void)
 		world.nsent * sizeof(world.sent[0]));
 }
 
-static void tick(feed_t *feed)
-{
-	deadline_t *d = clock_take(feed);
-
-	if (d)
-		d->fn(d);
-}
-
 static void lose(uint32_t step)
 {
 	if (step != PEERS_ALL && (step == OWN_STEP || world.gone[step]))
@@ -314,7 +306,7 @@ static void command(feed_t *feed)
 		arrive();
 		break;
 	case 't':
-		tick(feed);
+		deadlines_fire(feed);
 		break;
 	case 'l':
 		lose(feed_below(feed, STEPS));
@@ -337,7 +329,7 @@ static void open_world(feed_t *feed)
 	static uint32_t node_tasks[NODES] = { 2, 2, 2 };
 
 	memset(&world, 0, sizeof(world));
-	clock_begin(1);
+	deadlines_begin(1);
 	pmixd.conf.step_id = OWN_STEP;
 	pmixd.conf.node = feed_below(feed, NODES);
 	pmixd.conf.nnodes = pmixd.layout.nnodes = NODES;

@@ -14,7 +14,7 @@
 
 #include "bytes.h"
 #include "dmodex.h"
-#include "clock.h"
+#include "deadlines.h"
 #include "fuzz.h"
 #include "notice.h"
 #include "nspaces.h"
@@ -243,14 +243,6 @@ static void serve(feed_t *feed, pmix_status_t status)
 	free(data);
 }
 
-static void tick(feed_t *feed)
-{
-	deadline_t *d = clock_take(feed);
-
-	if (d)
-		d->fn(d);
-}
-
 static void lose(uint32_t node)
 {
 	if (world.gone[node])
@@ -281,7 +273,7 @@ static void command(feed_t *feed)
 		serve(feed, PMIX_ERR_NOT_FOUND);
 		break;
 	case 't':
-		tick(feed);
+		deadlines_fire(feed);
 		break;
 	case 'l':
 		lose(1 + feed_below(feed, NODES - 1));
@@ -302,7 +294,7 @@ static void open_world(void)
 	static links_t *const links = (links_t *)&world;
 
 	memset(&world, 0, sizeof(world));
-	clock_begin(1);
+	deadlines_begin(1);
 	pmixd.links = links;
 	pmixd.conf.nnodes = pmixd.layout.nnodes = NODES;
 	pmixd.layout.ntasks = RANKS;
@@ -320,11 +312,11 @@ static void close_world(void)
 
 	for (uint32_t i = 1; i < NODES; i++)
 		lose(i);
-	while (world.nserving > 0 || clock_waits()) {
+	while (world.nserving > 0 || deadlines_waits()) {
 		while (world.nserving > 0)
 			serve(&nothing, PMIX_ERR_NOT_FOUND);
-		if (clock_waits())
-			tick(&nothing);
+		if (deadlines_waits())
+			deadlines_fire(&nothing);
 	}
 	for (unsigned i = 0; i < world.nasks; i++)
 		MUST(world.answers[i] == 1);

@@ -22,7 +22,7 @@
 #define PEERS_STEPS_MAX 16
 
 #include "../../mpi_plugin/pmixd/peers.c" /* NOLINT(bugprone-suspicious-include) */
-#include "clock.h"
+#include "deadlines.h"
 #include "fuzz.h"
 
 #define NODES	 3
@@ -314,12 +314,8 @@ static void end_job(feed_t *feed)
 
 static void tick(feed_t *feed)
 {
-	deadline_t *d = clock_take(feed);
-
-	if (!d)
-		return;
 	world.giver = SELF;
-	d->fn(d);
+	deadlines_fire(feed);
 	world.giver = NOBODY;
 }
 
@@ -409,7 +405,7 @@ static void open_world(feed_t *feed)
 
 	memset(&world, 0, sizeof(world));
 	memset(&self, 0, sizeof(self));
-	clock_begin(0);
+	deadlines_begin(0);
 	pmixd.links = near_links;
 	pmixd.conf.step_id = OWN_STEP;
 	pmixd.conf.node = feed_below(feed, 2);
@@ -434,7 +430,7 @@ static void close_world(void)
 		lose(i);
 	}
 	/* A search ends when slurmctld has answered and its time is up. */
-	while (world.njobs > 0 || clock_waits()) {
+	while (world.njobs > 0 || deadlines_waits()) {
 		while (world.njobs > 0)
 			end_job(&nothing);
 		tick(&nothing);

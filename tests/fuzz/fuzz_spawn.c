@@ -13,7 +13,7 @@
  * included: psec-spawn's thread is played here.
  */
 #include "../../mpi_plugin/pmixd/spawn.c" /* NOLINT(bugprone-suspicious-include) */
-#include "clock.h"
+#include "deadlines.h"
 #include "fuzz.h"
 #include "posted.h"
 
@@ -223,14 +223,6 @@ static void end_command(feed_t *feed)
 	end_srun(i, bytes, len);
 }
 
-static void tick(feed_t *feed)
-{
-	deadline_t *d = clock_take(feed);
-
-	if (d)
-		d->fn(d);
-}
-
 static void parent(feed_t *feed)
 {
 	char *text = feed_text(feed, '\n');
@@ -268,7 +260,7 @@ static void command(feed_t *feed)
 		end_command(feed);
 		break;
 	case 't':
-		tick(feed);
+		deadlines_fire(feed);
 		break;
 	case 'l':
 		world.lost(NULL, feed_below(feed, 4), feed_below(feed, 2),
@@ -296,7 +288,7 @@ static void open_world(void)
 {
 	memset(&world, 0, sizeof(world));
 	memset(&child, 0, sizeof(child));
-	clock_begin(1);
+	deadlines_begin(1);
 	pmixd.layout.apps.leader = pmixd.conf.job_id = 1;
 	spawn_init();
 }
@@ -308,8 +300,8 @@ static void close_world(void)
 		learn(false);
 	for (unsigned i = 0; i < world.nspawns; i++)
 		end_srun(i, NULL, 0);
-	while (clock_waits())
-		tick(&(feed_t){ NULL, 0 });
+	while (deadlines_waits())
+		deadlines_fire(&(feed_t){ NULL, 0 });
 	posted_run();
 	for (unsigned i = 0; i < world.nspawns; i++)
 		MUST(world.answers[i] == 1);

@@ -2,8 +2,8 @@
 /*
  * clock.h - milliseconds that only grow, for deadlines.
  */
-#ifndef PMIXD_CLOCK_H
-#define PMIXD_CLOCK_H
+#ifndef PSEC_CLOCK_H
+#define PSEC_CLOCK_H
 
 #include <stdint.h>
 #include <sys/time.h>
