@@ -10,6 +10,7 @@
 
 #include "abort.h"
 #include "abort_msg.h"
+#include "clock.h"
 #include "ctl.h"
 #include "ends.h"
 #include "error.h"
@@ -19,8 +20,7 @@
 #include "slurm_extra.h"
 
 #define SRUN_TIMEOUT_MS 2000
-#define TRIES		10
-#define PAUSE_US	20000
+#define PAUSE_US	20000 /* before it is tried again */
 
 static bool called; /* guarded by pmixd.lock */
 
@@ -95,11 +95,12 @@ int abort_call_srun(const void *intro, size_t intro_len, uint8_t *key,
 	const char *host = stepconf_env(&pmixd.conf, "SLURM_SRUN_COMM_HOST");
 	const char *port = stepconf_env(&pmixd.conf, PSEC_ENV_ABORT);
 	psec_error_t why = { PSEC_ERR_IO, "no connection" };
-	int fd;
+	int64_t until_ms = clock_ms() + SRUN_TIMEOUT_MS;
 
 	/* In a crowd at its port srun may have shut us out, too. */
-	for (int i = 0; host && port && i < TRIES; i++) {
-		fd = connect_srun(host, port);
+	while (host && port && clock_ms() < until_ms) {
+		int fd = connect_srun(host, port);
+
 		if (fd < 0)
 			break;
 		if (tell(fd, intro, intro_len, key, &why) == 0)
